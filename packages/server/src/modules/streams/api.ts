@@ -1,0 +1,134 @@
+import type { PlatformError } from '../../base/errors.ts';
+
+/** The durable sharded log. SPEC.md beside this file states its invariants I1–I6. */
+export interface Streams {
+  /** Durable on return; the stream is usable at once. */
+  create(input: CreateStream): Promise<StreamDescription>;
+  /** Durable on return; its records are unreadable at once and their space is freed some time after. */
+  delete(name: string): Promise<void>;
+  describe(name: string): StreamDescription;
+  /** In the order of names, starting after `startAfter`. Internal streams (of deliveries) are left out. */
+  list(page: { readonly startAfter?: string; readonly limit: number }): StreamPage;
+  setRetention(name: string, retentionHours: number): Promise<void>;
+  setTags(name: string, tags: Readonly<Record<string, string>>): Promise<void>;
+
+  /**
+   * Appends records to the shards of their keys. On return all of them are durable and visible, in the given order
+   * within each shard (I1–I3); on rejection none was acknowledged, and each is in its shard whole or not at all.
+   * Rejects with `overloaded` (retry backoff) when the named bounds on unsynced bytes are met and with
+   * `storage-full` when the disk is.
+   */
+  append(name: string, records: RecordsIn): Promise<Appended>;
+
+  /** Reads from an offset, at most to the limits; at the tail gives no run. Offsets before the trim horizon are moved to it. */
+  read(shard: ShardRef, from: number, limits: ReadLimits): Promise<ReadResult>;
+  /** Resolves when the shard has a durable record at `offset` or later (or is closed or gone); wakes on a commit, never polls. */
+  waitFor(shard: ShardRef, offset: number, signal?: AbortSignal): Promise<void>;
+  /** First offset whose record arrived at or after `timestampMs`; the next offset to be written when there is none. */
+  offsetAt(shard: ShardRef, timestampMs: number): Promise<number>;
+  shard(name: string, shardId: string): ShardState;
+
+  /**
+   * Keeps the records from `offset` on readable beyond retention, until moved or released: the guarantee that an
+   * acknowledged direct put waits for its delivery. Durable on return.
+   */
+  hold(name: string, holder: string, offsets: ReadonlyMap<string, number>): Promise<void>;
+}
+
+export type StreamsErrorCode =
+  | 'stream-not-found'
+  | 'stream-exists'
+  | 'shard-not-found'
+  | 'invalid'
+  | 'limit-exceeded'
+  | 'overloaded'
+  | 'storage-full'
+  | 'storage-failed'
+  | 'damaged';
+export type StreamsError = PlatformError<StreamsErrorCode>;
+
+export interface CreateStream {
+  readonly name: string;
+  readonly shardCount: number;
+  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Internal streams carry a delivery's direct puts; the stream API doesn't show them. */
+  readonly internal?: boolean;
+}
+
+export interface StreamDescription {
+  readonly name: string;
+  readonly createdMs: number;
+  readonly retentionHours: number;
+  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
+  readonly tags: Readonly<Record<string, string>>;
+  readonly internal: boolean;
+  readonly shards: readonly ShardState[];
+}
+
+export interface StreamPage {
+  readonly streams: readonly StreamDescription[];
+  readonly more: boolean;
+}
+
+/** A shard of one life of a stream: a stream made anew under the same name has other shards. */
+export interface ShardRef {
+  /** Unique in the data directory and for ever. */
+  readonly uid: number;
+  /** `shardId-000000000000` */
+  readonly shardId: string;
+}
+
+export interface ShardState extends ShardRef {
+  /** Inclusive bounds, 0 … 2^128 - 1. */
+  readonly hashKeyStart: bigint;
+  readonly hashKeyEnd: bigint;
+  /** First readable offset. */
+  readonly trimOffset: number;
+  /** Offset that the next record gets; all before it are durable. */
+  readonly nextOffset: number;
+}
+
+/** Columns of a request: one allocation a column, not one a record. Strings in `data` are base64. */
+export interface RecordsIn {
+  readonly partitionKeys: readonly string[];
+  /** Decimal, 0 … 2^128 - 1; overrides the key's hash. */
+  readonly explicitHashKeys?: readonly (string | undefined)[];
+  readonly data: readonly (string | Uint8Array)[];
+}
+
+export interface Appended {
+  /** Per record, in the order of the request. */
+  readonly shards: readonly ShardState[];
+  readonly offsets: Float64Array;
+  readonly arrivalMs: number;
+}
+
+export interface ReadLimits {
+  readonly recordsMax: number;
+  /** Of data and partition keys; the first record is given even when it is larger. */
+  readonly bytesMax: number;
+}
+
+export interface ReadResult {
+  readonly runs: readonly RecordRun[];
+  /** Where to go on reading. */
+  readonly nextOffset: number;
+  /** The next offset to be written, seen in the same instant. */
+  readonly tailOffset: number;
+  /** How old the newest unread record's arrival makes the reader; 0 at the tail. */
+  readonly millisBehindLatest: number;
+}
+
+/**
+ * Neighbouring records of one shard that arrived together. `bytes` belongs to the log and must not be changed; it
+ * stays valid as long as it is referenced.
+ */
+export interface RecordRun {
+  readonly firstOffset: number;
+  readonly count: number;
+  readonly arrivalMs: number;
+  readonly bytes: Buffer;
+  /** Byte positions in `bytes`, two per record: start of the key, start of the data; and one more: the end. */
+  readonly bounds: Uint32Array;
+}

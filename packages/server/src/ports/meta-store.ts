@@ -1,0 +1,24 @@
+import type { Kysely } from 'kysely';
+
+/**
+ * Transactional metadata: small rows that must survive a crash the moment a call returns.
+ *
+ * Every committed transaction is durable. Each module owns its tables, created by its numbered migrations; the first
+ * release's migrations are never edited, later ones only go forward.
+ */
+export interface MetaStore {
+  /** The module's view of the store; `Tables` maps its table names to row types. */
+  tables<Tables>(): Kysely<Tables>;
+  /** Runs `work` in one serialisable transaction; nothing of it is kept when it throws. Not to be nested. */
+  transaction<Tables, Result>(work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result>;
+  /** Applies the migrations of `module` that were not applied before, in order, each in a transaction. */
+  migrate(module: string, migrations: readonly Migration[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Migration {
+  /** 1, 2, 3 … without gaps. */
+  readonly version: number;
+  /** Statements in the SQL that SQLite and PostgreSQL share. */
+  readonly sql: readonly string[];
+}

@@ -1,0 +1,1 @@
+import '../modules/catalog/index.ts';

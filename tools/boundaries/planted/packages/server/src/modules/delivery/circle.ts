@@ -1,0 +1,1 @@
+import './no-circles.planted.ts'; export const b = 1;

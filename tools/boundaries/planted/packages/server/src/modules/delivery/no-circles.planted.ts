@@ -1,0 +1,1 @@
+import './circle.ts'; export const a = 1;

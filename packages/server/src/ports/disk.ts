@@ -1,3 +1,5 @@
+import type { PlatformError } from '../base/errors.ts';
+
 /**
  * Files that the log keeps on a local disk.
  *
@@ -33,3 +35,4 @@ export interface DiskFile {
 
 /** Codes of the errors that a disk rejects with; other errors are `io`. */
 export type DiskErrorCode = 'no-space' | 'not-found' | 'exists' | 'io';
+export type DiskError = PlatformError<DiskErrorCode>;

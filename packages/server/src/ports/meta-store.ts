@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { PlatformError } from '../base/errors.ts';
 
 /**
  * Transactional metadata: small rows that must survive a crash the moment a call returns.
@@ -22,3 +23,7 @@ export interface Migration {
   /** Statements in the SQL that SQLite and PostgreSQL share. */
   readonly sql: readonly string[];
 }
+
+/** `storage-full`: nothing of the transaction was kept; the same again succeeds once there is space. */
+export type MetaStoreErrorCode = 'newer-version' | 'storage-full' | 'closed';
+export class MetaStoreError extends PlatformError<MetaStoreErrorCode> {}

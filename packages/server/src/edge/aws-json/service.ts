@@ -17,15 +17,22 @@ export interface AwsService {
   readonly validationError: string;
   /** Error type for what is known and not supported. */
   readonly unsupportedError: string;
+  /** The member of an error's body that holds its message, as the service's model names it; `message` by default. */
+  readonly messageMember?: 'message' | 'Message';
+  /** Answers carry the header `x-amz-id-2`. */
+  readonly extendedRequestId?: boolean;
   /** Maps an error of a module to the protocol; undefined for one that is not a module's. */
   readonly mapError: (error: unknown) => AwsError | undefined;
 }
 
 export interface Operation {
   readonly input: Shape;
-  /** Members that the real service has and this version refuses when they are given: name → why. */
+  /**
+   * Members that the real service has and this version refuses when they are given: name → why. A member within a
+   * structure is named by its path, without the positions in lists: `Records.Data`.
+   */
   readonly refused?: Readonly<Record<string, string>>;
-  /** Members that are taken and mean something else than on AWS: name → how. */
+  /** Members that are taken and mean something else than on AWS: name or path → how. */
   readonly different?: Readonly<Record<string, string>>;
   /**
    * A cheap test on hot paths that an input is certainly valid; when it gives false the table decides. It must never
@@ -49,10 +56,13 @@ export interface RequestContext {
 export class AwsError extends Error {
   readonly type: string;
   readonly status: number;
+  /** Further members of the error's structure. */
+  readonly members: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(type: string, message: string, status = 400) {
+  constructor(type: string, message: string, status = 400, members?: Readonly<Record<string, unknown>>) {
     super(message);
     this.type = type;
     this.status = status;
+    this.members = members;
   }
 }

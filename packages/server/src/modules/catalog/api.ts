@@ -1,5 +1,4 @@
 import type { DeltaTable, Snapshot, StructField, StructType } from '@sluice/delta';
-import type { PlatformError } from '../../base/errors.ts';
 
 /**
  * Names of databases and tables, and where their data is. A native Delta table has one truth, its log: the
@@ -39,7 +38,6 @@ export type CatalogErrorCode =
   | 'invalid'
   | 'unsupported'
   | 'concurrent-change';
-export type CatalogError = PlatformError<CatalogErrorCode>;
 
 export interface DatabaseInput {
   /** Lower-cased on the way in, as Glue does. */

@@ -31,7 +31,13 @@ export type DeliveryError = PlatformError<DeliveryErrorCode>;
 
 export interface CreateDelivery {
   readonly name: string;
-  readonly source: { readonly kind: 'direct' } | { readonly kind: 'stream'; readonly stream: string };
+  /**
+   * A stream is delivered from its oldest record on, unless `startAt` is `latest`: then from the record that comes
+   * first after `create`.
+   */
+  readonly source:
+    | { readonly kind: 'direct' }
+    | { readonly kind: 'stream'; readonly stream: string; readonly startAt?: 'oldest' | 'latest' };
   readonly destination: Destination;
   readonly tags?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,3 @@
-import type { PlatformError } from '../../base/errors.ts';
 import type { Principal } from '../identity/index.ts';
 
 /** SQL over the catalogue's tables, run in a process of its own; executions and results outlive a restart. */
@@ -14,10 +13,11 @@ export interface Query {
   results(id: string, page: { readonly token?: string; readonly limit: number }): Promise<ResultPage>;
   /** Resolves when the execution has ended. */
   ended(id: string, signal?: AbortSignal): Promise<QueryExecution>;
+  /** Takes no more; those that are queued or running become FAILED. Resolves when all of them have ended. */
+  close(): Promise<void>;
 }
 
 export type QueryErrorCode = 'execution-not-found' | 'not-succeeded' | 'invalid' | 'unsupported' | 'too-many-queued' | 'storage-full';
-export type QueryError = PlatformError<QueryErrorCode>;
 
 export interface StartQuery {
   readonly sql: string;

@@ -16,9 +16,9 @@ export interface Streams {
    * Appends records to the shards of their keys. On return all of them are durable and visible, in the given order
    * within each shard (I1–I3); on rejection none was acknowledged, and each is in its shard whole or not at all.
    * Rejects with `overloaded` (retry backoff) when the named bounds on unsynced bytes are met and with
-   * `storage-full` when the disk is.
+   * `storage-full` when the disk is. `publicOnly` treats an internal stream as one that isn't there.
    */
-  append(name: string, records: RecordsIn): Promise<Appended>;
+  append(name: string, records: RecordsIn, options?: { readonly publicOnly?: boolean }): Promise<Appended>;
 
   /** Reads from an offset, at most to the limits; at the tail gives no run. Offsets before the trim horizon are moved to it. */
   read(shard: ShardRef, from: number, limits: ReadLimits): Promise<ReadResult>;
@@ -30,7 +30,8 @@ export interface Streams {
 
   /**
    * Keeps the records from `offset` on readable beyond retention, until moved or released: the guarantee that an
-   * acknowledged direct put waits for its delivery. Durable on return.
+   * acknowledged direct put waits for its delivery. Durable on return. The offsets replace those that the holder gave
+   * before; an empty map releases all of them.
    */
   hold(name: string, holder: string, offsets: ReadonlyMap<string, number>): Promise<void>;
 }

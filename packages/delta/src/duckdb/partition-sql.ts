@@ -1,0 +1,59 @@
+/** SQL around partition values: as the log's text, and as the group that a row belongs to. */
+import { quoteIdentifier } from '../scan/quote.ts';
+import type { DataType, StructField } from '../schema/types.ts';
+
+/** The column that numbers the combinations of partition values; no schema's own, since it would need quotes there. */
+export const GROUP_COLUMN = 'sluice partition group';
+
+/** The source with '' made NULL in partition columns, which is how the protocol reads it. */
+export function normalisedSource(source: string, partitionFields: readonly StructField[]): string {
+  const texts = partitionFields.filter((field) => field.type === 'string');
+  if (texts.length === 0) return source;
+  const replaced = texts.map((field) => {
+    const name = quoteIdentifier(field.name);
+    return `nullif(${name}, '') AS ${name}`;
+  });
+  return `SELECT * REPLACE (${replaced.join(', ')}) FROM (${source})`;
+}
+
+/** Each combination of values once, numbered from 0. */
+export function selectGroups(table: string, partitionFields: readonly StructField[]): string {
+  const names = partitionFields.map((field) => quoteIdentifier(field.name)).join(', ');
+  const group = quoteIdentifier(GROUP_COLUMN);
+  return `SELECT *, CAST(row_number() OVER () - 1 AS INTEGER) AS ${group} FROM (SELECT DISTINCT ${names} FROM ${table})`;
+}
+
+/** The data columns of each row with the number of its group. */
+export function selectGrouped(
+  tables: { rows: string; groups: string },
+  fields: { data: readonly StructField[]; partition: readonly StructField[] },
+): string {
+  const columns = fields.data.map((field) => `r.${quoteIdentifier(field.name)}`);
+  const matches = fields.partition.map(
+    ({ name }) => `r.${quoteIdentifier(name)} IS NOT DISTINCT FROM g.${quoteIdentifier(name)}`,
+  );
+  return (
+    `SELECT ${columns.join(', ')}, g.${quoteIdentifier(GROUP_COLUMN)} ` +
+    `FROM ${tables.rows} AS r JOIN ${tables.groups} AS g ON ${matches.join(' AND ')}`
+  );
+}
+
+/** An expression for the log's text of a partition value; the connection's time zone must be UTC. */
+export function partitionText(name: string, type: DataType): string {
+  const column = quoteIdentifier(name);
+  switch (type) {
+    case 'timestamp':
+      return `strftime(${column}, '%Y-%m-%dT%H:%M:%S.%fZ')`;
+    case 'timestamp_ntz':
+      return `strftime(${column}, '%Y-%m-%d %H:%M:%S.%f')`;
+    case 'float':
+    case 'double':
+      return (
+        `CASE WHEN isnan(${column}) THEN 'NaN' ` +
+        `WHEN isinf(${column}) THEN if(${column} > 0, 'Infinity', '-Infinity') ` +
+        `ELSE CAST(${column} AS VARCHAR) END`
+      );
+    default:
+      return `CAST(${column} AS VARCHAR)`;
+  }
+}

@@ -1,0 +1,142 @@
+/** What the log knows of the values of one column in one file. */
+import type { AddFile } from '../log/actions.ts';
+import type { DataType, StructType } from '../schema/types.ts';
+import { recordCount } from '../stats/record-count.ts';
+import { type Comparable, comparableOf } from './comparable.ts';
+import type { ColumnPath } from './predicate.ts';
+
+export interface ColumnFacts {
+  readonly type: DataType;
+  /** Whether some value may be null, and whether some may not be; false is proven. */
+  readonly mayBeNull: boolean;
+  readonly mayBeValue: boolean;
+  /** Bounds of the values that are not null, both inclusive; absent where unknown. */
+  readonly min?: Comparable;
+  readonly max?: Comparable;
+}
+
+interface ParsedStatistics {
+  readonly rows: number | undefined;
+  readonly min: unknown;
+  readonly max: unknown;
+  readonly nullCount: unknown;
+}
+
+export interface TableColumns {
+  readonly schema: StructType;
+  readonly partitionColumns: readonly string[];
+}
+
+/** Parsed statistics live as long as the log's action, since one file meets many predicates. */
+const parsed = new WeakMap<AddFile, ParsedStatistics>();
+
+/** Facts of a column of a file; undefined for columns that the table lacks. */
+export function columnFacts(file: AddFile, path: ColumnPath, table: TableColumns): ColumnFacts | undefined {
+  const found = resolve(path, table.schema);
+  if (found === undefined) return undefined;
+  const { names, type } = found;
+  const [column = ''] = names;
+  if (names.length === 1 && table.partitionColumns.includes(column))
+    return partitionFacts(file, column, type);
+  const statistics = statisticsOf(file);
+  const nullCount = Number(memberText(statistics.nullCount, names) ?? Number.NaN);
+  const min = boundOf(memberText(statistics.min, names), { type, isMax: false });
+  const max = boundOf(memberText(statistics.max, names), { type, isMax: true });
+  return {
+    type,
+    mayBeNull: nullCount !== 0,
+    mayBeValue: statistics.rows === undefined || nullCount !== statistics.rows,
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+  };
+}
+
+function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFacts {
+  const text = file.partitionValues[column];
+  if (text === undefined || text === null || text === '') return { type, mayBeNull: true, mayBeValue: false };
+  const value = comparableOf(text, type);
+  return {
+    type,
+    mayBeNull: false,
+    mayBeValue: true,
+    ...(value === undefined ? {} : { min: value, max: value }),
+  };
+}
+
+function resolve(path: ColumnPath, schema: StructType): { names: string[]; type: DataType } | undefined {
+  const names: string[] = [];
+  let type: DataType = schema;
+  for (const name of path) {
+    if (typeof type === 'string' || type.type !== 'struct') return undefined;
+    const lower = name.toLowerCase();
+    const field: StructType['fields'][number] | undefined = type.fields.find(
+      (candidate) => candidate.name.toLowerCase() === lower,
+    );
+    if (field === undefined) return undefined;
+    names.push(field.name);
+    type = field.type;
+  }
+  return { names, type };
+}
+
+/** Microseconds that a writer who keeps milliseconds may have cut off a maximum. */
+const MILLISECOND_SLACK_MICROS = 999n;
+
+function boundOf(
+  text: string | undefined,
+  options: { type: DataType; isMax: boolean },
+): Comparable | undefined {
+  if (text === undefined) return undefined;
+  const { type, isMax } = options;
+  // Some writers leave NaN out of their bounds, and NaN is above every other value.
+  if (isMax && (type === 'double' || type === 'float')) return undefined;
+  const bound = comparableOf(text, type);
+  if (isMax && (bound?.kind === 'instant' || bound?.kind === 'local-time')) {
+    return { ...bound, micros: bound.micros + MILLISECOND_SLACK_MICROS };
+  }
+  return bound;
+}
+
+function statisticsOf(file: AddFile): ParsedStatistics {
+  const known = parsed.get(file);
+  if (known !== undefined) return known;
+  const root = parseKeepingDigits(file.stats);
+  const statistics = {
+    rows: recordCount(file.stats),
+    min: member(root, 'minValues'),
+    max: member(root, 'maxValues'),
+    nullCount: member(root, 'nullCount'),
+  };
+  parsed.set(file, statistics);
+  return statistics;
+}
+
+/** The reviver's third parameter, which the compiler's own declarations lack. */
+type ParseWithSource = (
+  text: string,
+  reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown;
+
+/** JSON with its numbers as their text, so that long digits survive; undefined for damaged statistics. */
+function parseKeepingDigits(text: string | null | undefined): unknown {
+  if (text === null || text === undefined) return undefined;
+  try {
+    return (JSON.parse as ParseWithSource)(text, (_key, value, context) =>
+      typeof value === 'number' ? (context.source ?? String(value)) : value,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function memberText(root: unknown, names: readonly string[]): string | undefined {
+  let at = root;
+  for (const name of names) at = member(at, name);
+  if (typeof at === 'string') return at;
+  return typeof at === 'boolean' ? String(at) : undefined;
+}
+
+function member(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as Record<string, unknown>)[name];
+}

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { DeltaError, messageOf } from '../errors.ts';
+import type { ByteRange, ListedObject, LocalFiles, ObjectFacts, ObjectStore } from './object-store.ts';
+
+/** Names that end so are unfinished: never listed, left behind by a crash, safe to remove. */
+export const TEMPORARY_SUFFIX = '.tmp';
+/** Files that a listing looks at in parallel. */
+const STATS_IN_FLIGHT_MAX = 32;
+
+/**
+ * Objects as files below one directory of a local disk. Several processes may share it; the file system must support
+ * hard links.
+ *
+ * Invariant: an object's name appears only once its bytes are durable. A put writes a temporary file, syncs it, links
+ * or renames it to its name and syncs the directory. (`O_EXCL` alone would show half-written commits.)
+ */
+export class LocalStore implements ObjectStore, LocalFiles {
+  readonly #root: string;
+  /** Directories known to be durable, so that only the first object in one pays for its ancestors. */
+  readonly #syncedDirectories = new Set<string>();
+
+  constructor(rootDir: string) {
+    this.#root = resolve(rootDir);
+  }
+
+  localPath(path: string): string {
+    const absolute = resolve(this.#root, path);
+    if (absolute !== this.#root && !absolute.startsWith(this.#root === sep ? sep : this.#root + sep)) {
+      throw new DeltaError({ code: 'io', message: `"${path}" leaves the store's directory`, retry: 'never' });
+    }
+    return absolute;
+  }
+
+  async read(path: string, range?: ByteRange): Promise<Uint8Array> {
+    return this.#run('read', path, async () => {
+      if (range === undefined) return fs.readFile(this.localPath(path));
+      const file = await fs.open(this.localPath(path), 'r');
+      try {
+        const buffer = Buffer.alloc(range.length);
+        let filled = 0;
+        while (filled < range.length) {
+          const { bytesRead } = await file.read(buffer, filled, range.length - filled, range.offset + filled);
+          if (bytesRead === 0) break;
+          filled += bytesRead;
+        }
+        return buffer.subarray(0, filled);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async head(path: string): Promise<ObjectFacts | undefined> {
+    return this.#run('look up', path, async () => {
+      const stats = await fs.stat(this.localPath(path)).catch(absentAsUndefined);
+      return stats?.isFile() === true ? factsOf(stats) : undefined;
+    });
+  }
+
+  async putIfAbsent(path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+    return this.#run('create', path, async () => {
+      const target = this.localPath(path);
+      const temporary = await this.#writeTemporary(target, bytes);
+      try {
+        await fs.link(temporary, target);
+      } catch (error) {
+        if (errnoOf(error) === 'EEXIST') return 'exists';
+        throw error;
+      } finally {
+        await fs.rm(temporary, { force: true });
+      }
+      await syncDirectory(dirname(target));
+      return 'created';
+    });
+  }
+
+  async put(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#run('write', path, async () => {
+      const target = this.localPath(path);
+      const temporary = await this.#writeTemporary(target, bytes);
+      try {
+        await fs.rename(temporary, target);
+      } catch (error) {
+        await fs.rm(temporary, { force: true });
+        throw error;
+      }
+      await syncDirectory(dirname(target));
+    });
+  }
+
+  async *list(prefix: string, options: { startAfter?: string } = {}): AsyncIterable<ListedObject> {
+    const startAfter = options.startAfter ?? '';
+    const paths: string[] = [];
+    await this.#collect(prefix.slice(0, prefix.lastIndexOf('/') + 1), { prefix, startAfter, paths });
+    paths.sort();
+    for (let at = 0; at < paths.length; at += STATS_IN_FLIGHT_MAX) {
+      const batch = paths.slice(at, at + STATS_IN_FLIGHT_MAX);
+      const facts = await Promise.all(batch.map((path) => this.head(path)));
+      for (const [index, path] of batch.entries()) {
+        const found = facts[index];
+        if (found !== undefined) yield { path, ...found };
+      }
+    }
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#run('delete', path, () => fs.rm(this.localPath(path), { force: true }));
+  }
+
+  async syncFile(path: string): Promise<void> {
+    await this.#run('sync', path, async () => {
+      const target = this.localPath(path);
+      const file = await fs.open(target, 'r+');
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await this.#makeDirectory(dirname(target));
+      await syncDirectory(dirname(target));
+    });
+  }
+
+  async #collect(
+    directory: string,
+    wanted: { prefix: string; startAfter: string; paths: string[] },
+  ): Promise<void> {
+    const entries = await this.#run('list', directory, () =>
+      fs.readdir(this.localPath(directory), { withFileTypes: true }).catch(absentAsUndefined),
+    );
+    for (const entry of entries ?? []) {
+      const path = directory + entry.name;
+      if (entry.name.endsWith(TEMPORARY_SUFFIX)) continue;
+      if (entry.isDirectory()) {
+        const inside = `${path}/`;
+        if (inside.startsWith(wanted.prefix) || wanted.prefix.startsWith(inside)) {
+          await this.#collect(inside, wanted);
+        }
+      } else if (path.startsWith(wanted.prefix) && path > wanted.startAfter) {
+        wanted.paths.push(path);
+      }
+    }
+  }
+
+  async #writeTemporary(target: string, bytes: Uint8Array): Promise<string> {
+    await this.#makeDirectory(dirname(target));
+    const temporary = join(dirname(target), `.${randomUUID()}${TEMPORARY_SUFFIX}`);
+    const file = await fs.open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      await file.datasync();
+    } catch (error) {
+      await fs.rm(temporary, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+    return temporary;
+  }
+
+  /** Creates the directory; its entry and those of its ancestors within the store are durable on return. */
+  async #makeDirectory(directory: string): Promise<void> {
+    // Also of a known directory: it may have been removed meanwhile.
+    await fs.mkdir(directory, { recursive: true });
+    for (
+      let at = directory;
+      at.startsWith(this.#root) && !this.#syncedDirectories.has(at);
+      at = dirname(at)
+    ) {
+      const parent = dirname(at);
+      await syncDirectory(parent);
+      this.#syncedDirectories.add(at);
+      if (parent === at) break;
+    }
+  }
+
+  async #run<Result>(verb: string, path: string, action: () => Promise<Result>): Promise<Result> {
+    try {
+      return await action();
+    } catch (error) {
+      if (error instanceof DeltaError) throw error;
+      throw storeError(verb, path, error);
+    }
+  }
+}
+
+function storeError(verb: string, path: string, cause: unknown): DeltaError {
+  const errno = errnoOf(cause);
+  if (errno === 'ENOENT') {
+    return new DeltaError({ code: 'not-found', message: `"${path}" does not exist`, cause });
+  }
+  const message = `can't ${verb} "${path}": ${messageOf(cause)}`;
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return new DeltaError({ code: 'no-space', message, hint: 'Free space, then try again.', cause });
+  }
+  return new DeltaError({ code: 'io', message, cause });
+}
+
+function factsOf(stats: Stats): ObjectFacts {
+  return { sizeBytes: stats.size, modifiedMs: Math.floor(stats.mtimeMs) };
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function absentAsUndefined(error: unknown): undefined {
+  const errno = errnoOf(error);
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+  throw error;
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await fs.open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

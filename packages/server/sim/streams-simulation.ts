@@ -1,0 +1,277 @@
+/**
+ * The streams module over a simulated disk and clock: appends, readers, retention, full and failing disks, and crashes
+ * at any moment, those during a recovery included. StreamsModel is the oracle.
+ */
+import assert from 'node:assert/strict';
+import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
+import { SeededRandom } from '../src/adapters/sim/index.ts';
+import { createStreams, type RecordRun, type ShardState, type Streams } from '../src/modules/streams/index.ts';
+import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.ts';
+import type { MetaStore } from '../src/ports/meta-store.ts';
+import { withBug, type Planted } from './streams-faults.ts';
+import { StreamsModel, type Request } from './streams-model.ts';
+import { World } from './world.ts';
+
+const STEPS = 500;
+const STREAMS = [
+  { name: 'one', shardCount: 1 },
+  { name: 'three', shardCount: 3 },
+];
+const DAY_MS = 24 * 3_600_000;
+const CAPACITY_BYTES = 64 * 1024;
+const RESTART_ATTEMPTS_MAX = 20;
+/** Small, so that seals, cold reads, evictions and refusals happen all the time. */
+const LIMITS = {
+  segmentBytesMax: 3_000,
+  groupBytesMax: 1_500,
+  unsyncedBytesMax: 6_000,
+  tailBytesMax: 2_000,
+  readCacheBytesMax: 2_000,
+  coldReadBytes: 700,
+  indexCacheBytesMax: 2_000,
+};
+
+type Log = Streams & { close(): Promise<void> };
+
+export async function simulateStreams(seed: number, bug?: Planted): Promise<readonly string[]> {
+  const world = new World(seed);
+  const meta = await openSqliteMetaStore(':memory:');
+  try {
+    await new Run(world, meta, bug).run();
+    return world.trace;
+  } catch (error) {
+    throw Object.assign(error as Error, { trace: world.trace });
+  } finally {
+    await meta.close();
+  }
+}
+
+class Run {
+  readonly #world: World;
+  readonly #meta: MetaStore;
+  readonly #bug: Planted | undefined;
+  readonly #model = new StreamsModel();
+  readonly #positions = new Map<number, number>();
+  #log!: Log;
+  #requestId = 0;
+  /** Rises with each crash: what belonged to a life before is not heard any more. */
+  #life = 0;
+  #expired = false;
+  /** The first error that no fault explains. */
+  #broken: Error | undefined;
+
+  constructor(world: World, meta: MetaStore, bug: Planted | undefined) {
+    this.#world = world;
+    this.#meta = meta;
+    this.#bug = bug;
+  }
+
+  async run(): Promise<void> {
+    await this.#start();
+    for (const stream of STREAMS) await this.#world.drive(this.#log.create({ ...stream, mode: 'PROVISIONED' }));
+    for (let step = 0; step < STEPS; step++) await this.#act();
+    this.#world.disk.capacityBytes = Infinity;
+    this.#world.disk.failSyncs = 0;
+    await this.#crashAndCheck('power');
+    await this.#world.drive(this.#log.close());
+  }
+
+  async #act(): Promise<void> {
+    const { random, clock, disk } = this.#world;
+    const dice = random.below(1_000);
+    if (dice < 300) this.#append();
+    else if (dice < 380) this.#read();
+    else if (dice < 900) await this.#world.step();
+    else if (dice < 960) clock.advance(random.below(2_000));
+    else if (dice < 970) this.#fill();
+    else if (dice < 974) disk.failSyncs = 1;
+    else if (dice < 978) await this.#pass();
+    else if (dice < 983) await this.#restart();
+    else if (dice < 1_000) await this.#crashAndCheck(random.chance(0.5) ? 'kill' : 'power');
+    await this.#world.settle();
+    if (this.#broken) throw this.#broken;
+  }
+
+  #append(): void {
+    const { random } = this.#world;
+    const stream = random.pick(STREAMS).name;
+    const id = ++this.#requestId;
+    const records = Array.from({ length: 1 + random.below(6) }, (_, index) => ({
+      key: `key-${random.below(12)}`,
+      payload: `${id}/${index}/${'x'.repeat(random.below(120))}`,
+    }));
+    const request: Request = { id, records, state: 'waiting' };
+    this.#model.requests.set(id, request);
+    const life = this.#life;
+    const columns = {
+      partitionKeys: records.map((record) => record.key),
+      data: records.map((record) => Buffer.from(record.payload)),
+    };
+    this.#log.append(stream, columns).then(
+      ({ shards, offsets, arrivalMs }) => {
+        if (life !== this.#life) return;
+        request.state = 'acknowledged';
+        this.#world.note(`acknowledged ${id}`);
+        this.#hold(() => {
+          for (const [index, { payload }] of records.entries())
+            this.#model.learn(shards[index]!.uid, offsets[index]!, { payload, arrivalMs });
+        });
+      },
+      (error: { code?: string }) => {
+        if (life !== this.#life) return;
+        request.state = 'refused';
+        this.#world.note(`refused ${id}: ${error.code}`);
+        this.#unexpected(error, ['overloaded', 'storage-full', 'storage-failed']);
+      },
+    );
+  }
+
+  #read(): void {
+    const { random } = this.#world;
+    const shard = random.pick(this.#log.describe(random.pick(STREAMS).name).shards);
+    const from = random.chance(0.3) ? random.below(shard.nextOffset + 1) : (this.#positions.get(shard.uid) ?? 0);
+    const life = this.#life;
+    this.#log.read(shard, from, { recordsMax: 1 + random.below(20), bytesMax: 1 + random.below(2_000) }).then(
+      (result) => {
+        if (life !== this.#life) return;
+        this.#positions.set(shard.uid, result.nextOffset);
+        this.#world.note(`read ${shard.uid} ${from} to ${result.nextOffset}`);
+        this.#hold(() => result.runs.forEach((run) => this.#learn(shard, run)));
+      },
+      (error: { code?: string }) => life === this.#life && this.#unexpected(error, []),
+    );
+  }
+
+  #learn(shard: ShardState, run: RecordRun): void {
+    for (const [index, payload] of payloadsOf(run).entries())
+      this.#model.learn(shard.uid, run.firstOffset + index, { payload, arrivalMs: run.arrivalMs });
+  }
+
+  #fill(): void {
+    const { disk, random } = this.#world;
+    disk.capacityBytes = disk.capacityBytes === Infinity ? disk.usedBytes() + random.below(2_000) : Infinity;
+    this.#world.note(`capacity ${disk.capacityBytes}`);
+  }
+
+  /** Days go by: retention removes what is old. */
+  async #pass(): Promise<void> {
+    this.#world.note('days go by');
+    this.#expired = true;
+    await this.#world.clock.advanceSettling(DAY_MS * 1.1, async () => {
+      for (let steps = 0; steps < 20; steps++) await this.#world.step();
+    });
+  }
+
+  async #restart(): Promise<void> {
+    this.#world.note('restart');
+    await this.#world.drive(this.#log.close());
+    this.#life++;
+    this.#world.clock.dropTimers();
+    await this.#start();
+    await this.#check();
+  }
+
+  async #crashAndCheck(kind: 'kill' | 'power'): Promise<void> {
+    this.#life++;
+    this.#world.crash(kind);
+    await this.#world.settle();
+    await this.#start();
+    await this.#check();
+  }
+
+  /** Recovers, which may crash itself, or find the disk full or failing. */
+  async #start(): Promise<void> {
+    const { disk, random, clock } = this.#world;
+    disk.failSyncs = 0;
+    for (let attempt = 0; attempt < RESTART_ATTEMPTS_MAX; attempt++) {
+      const opening = createStreams({
+        disk: this.#bug === undefined ? disk : withBug(disk, this.#bug),
+        directory: '/data',
+        meta: this.#meta,
+        clock,
+        random: new SeededRandom(random.word()),
+        logger: quietLogger,
+        metrics: quietMetrics,
+        limits: LIMITS,
+      });
+      const outcome = opening.then(
+        (log) => ({ log }),
+        (error: { code?: string }) => ({ error }),
+      );
+      if (random.chance(0.2) && attempt < RESTART_ATTEMPTS_MAX / 2) {
+        for (let steps = random.below(12); steps > 0; steps--) await this.#world.step();
+        this.#world.crash(random.chance(0.5) ? 'kill' : 'power');
+        await this.#world.settle();
+        continue;
+      }
+      const result = await this.#world.drive(outcome);
+      if ('log' in result) {
+        this.#log = result.log;
+        return;
+      }
+      this.#unexpected(result.error, ['no-space', 'storage-full']);
+      if (this.#broken) throw this.#broken;
+      disk.capacityBytes = Infinity;
+    }
+    throw new Error('it does not start');
+  }
+
+  /** Reads everything and holds it against the model. */
+  async #check(): Promise<void> {
+    const all: string[] = [];
+    for (const { name } of STREAMS) {
+      for (const { uid } of this.#described(name)) {
+        const shard = this.#described(name).find((state) => state.uid === uid)!;
+        const payloads: string[] = [];
+        let firstOffset: number | undefined;
+        let offset = 0;
+        for (;;) {
+          const result = await this.#world.drive(this.#log.read(shard, offset, { recordsMax: 7, bytesMax: 1_000 }));
+          firstOffset ??= result.runs[0]?.firstOffset;
+          for (const run of result.runs) {
+            assert.equal(run.firstOffset, firstOffset! + payloads.length, 'offsets must be contiguous');
+            this.#learn(shard, run);
+            payloads.push(...payloadsOf(run));
+          }
+          if (result.runs.length === 0) {
+            firstOffset ??= result.nextOffset;
+            break;
+          }
+          offset = result.nextOffset;
+        }
+        const keptFromMs = this.#world.clock.nowMs() - DAY_MS;
+        this.#model.checkShard(uid, { firstOffset, payloads, keptFromMs });
+        all.push(...payloads);
+      }
+    }
+    this.#model.checkRequests(all, this.#expired);
+    this.#world.note(`checked ${all.length} records`);
+  }
+
+  #described(name: string): readonly ShardState[] {
+    try {
+      return this.#log.describe(name).shards;
+    } catch {
+      // A crash came before the stream was made.
+      return [];
+    }
+  }
+
+  /** Keeps a broken expectation of a callback, which nothing waits for. */
+  #hold(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#broken ??= error as Error;
+    }
+  }
+
+  /** An error that is not among the outcomes that the faults explain fails the run. */
+  #unexpected(error: { code?: string }, expected: readonly string[]): void {
+    if (!expected.includes(error.code ?? '')) this.#broken ??= error as Error;
+  }
+}
+
+function payloadsOf({ count, bytes, bounds }: RecordRun): string[] {
+  return Array.from({ length: count }, (_, index) => bytes.toString('utf8', bounds[2 * index + 1], bounds[2 * index + 2]));
+}

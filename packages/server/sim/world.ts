@@ -1,0 +1,78 @@
+/**
+ * A deterministic world for simulations: operations of the simulated disk wait until the scheduler, by its seed, lets
+ * them happen, so that one seed is one interleaving.
+ */
+import { SeededRandom, SimClock } from '../src/adapters/sim/index.ts';
+import { SimDisk } from '../src/adapters/sim-disk/index.ts';
+
+interface Operation {
+  readonly text: string;
+  readonly go: () => void;
+}
+
+/** More steps than this without an end count as a hang. */
+const DRIVE_STEPS_MAX = 200_000;
+
+export class World {
+  readonly random: SeededRandom;
+  readonly clock = new SimClock();
+  readonly disk: SimDisk;
+  readonly trace: string[] = [];
+  #pending: Operation[] = [];
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed);
+    this.disk = new SimDisk({ random: this.random, gate: (text) => this.#gate(text) });
+  }
+
+  note(line: string): void {
+    this.trace.push(line);
+  }
+
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  /** Lets all that can run without the scheduler run. */
+  async settle(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /** Lets one waiting operation happen; false when none waits. */
+  async step(): Promise<boolean> {
+    await this.settle();
+    if (this.#pending.length === 0) return false;
+    const [operation] = this.#pending.splice(this.random.below(this.#pending.length), 1);
+    this.note(`  ${operation!.text}`);
+    operation!.go();
+    await this.settle();
+    return true;
+  }
+
+  /** Steps until the work is done; gives its result. */
+  async drive<Result>(work: Promise<Result>): Promise<Result> {
+    let done = false;
+    const mark = () => (done = true);
+    work.then(mark, mark);
+    for (let steps = 0; !done; steps++) {
+      if (!(await this.step()) && !done) this.clock.advance(this.clock.untilNextMs() ?? 1);
+      if (steps > DRIVE_STEPS_MAX) throw new Error('it hangs');
+    }
+    return work;
+  }
+
+  /** Ends the process, or the machine with it; operations under way never return. */
+  crash(kind: 'kill' | 'power'): void {
+    this.note(`crash: ${kind}`);
+    if (kind === 'kill') this.disk.killProcess();
+    else this.disk.losePower();
+    this.clock.dropTimers();
+    for (const operation of this.#pending.splice(0)) operation.go();
+  }
+
+  #gate(text: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pending.push({ text, go: resolve });
+    return promise;
+  }
+}

@@ -1,0 +1,107 @@
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SqlError, type EngineColumn } from '../../ports/sql-engine.ts';
+import { BLOCK_ROWS, csvRow, metadataFile, type ResultMetadata } from './result-format.ts';
+
+const BUFFER_BYTES = 1_048_576;
+
+/** Writes one result, row by row, holding about a megabyte. The caller ends with `finish` or `discard`. */
+export class ResultWriter {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #bytesMax: number;
+  readonly #blocks: number[] = [];
+  #pending: string[] = [];
+  #pendingChars = 0;
+  #pendingBytes = 0;
+  #written = 0;
+  #rows = 0;
+
+  private constructor(path: string, file: FileHandle, bytesMax: number) {
+    this.#path = path;
+    this.#file = file;
+    this.#bytesMax = bytesMax;
+  }
+
+  static async create(path: string, names: readonly string[], bytesMax: number): Promise<ResultWriter> {
+    const writer = new ResultWriter(path, await open(path, 'w'), bytesMax);
+    writer.#add(csvRow(names));
+    return writer;
+  }
+
+  /** Gives a promise when the caller must wait before the next row. `row` ends with a newline. */
+  add(row: string): Promise<void> | undefined {
+    if (this.#rows % BLOCK_ROWS === 0) this.#blocks.push(this.#written + this.#pendingBytes);
+    this.#rows += 1;
+    this.#add(row);
+    return this.#pendingChars >= BUFFER_BYTES ? this.#flush() : undefined;
+  }
+
+  /** Durable on return, the metadata last. */
+  async finish(columns: readonly EngineColumn[]): Promise<{ rows: number; sizeBytes: number }> {
+    await this.#flush();
+    await this.#file.datasync();
+    await this.#file.close();
+    const metadata: ResultMetadata = {
+      format: 1,
+      columns,
+      rows: this.#rows,
+      sizeBytes: this.#written,
+      blocks: this.#blocks,
+    };
+    const path = metadataFile(this.#path);
+    const file = await open(`${path}.new`, 'w');
+    try {
+      await file.writeFile(JSON.stringify(metadata));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.new`, path);
+    const directory = await open(dirname(path), 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+    return { rows: this.#rows, sizeBytes: this.#written };
+  }
+
+  /** Removes what was written. */
+  async discard(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await discardResult(this.#path);
+  }
+
+  #add(text: string): void {
+    this.#pending.push(text);
+    this.#pendingChars += text.length;
+    this.#pendingBytes += Buffer.byteLength(text);
+    if (this.#written + this.#pendingBytes > this.#bytesMax) {
+      throw new SqlError({
+        code: 'result-too-large',
+        message: `the result is larger than ${this.#bytesMax} bytes`,
+        hint: 'Select fewer rows or columns, or aggregate them.',
+      });
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.from(this.#pending.join(''));
+    this.#pending = [];
+    this.#pendingChars = 0;
+    this.#pendingBytes = 0;
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, this.#written + done);
+      done += bytesWritten;
+    }
+    this.#written += bytes.length;
+  }
+}
+
+/** Removes a result, finished or not; absent is fine. */
+export async function discardResult(resultFile: string): Promise<void> {
+  const metadata = metadataFile(resultFile);
+  for (const path of [`${metadata}.new`, metadata, resultFile]) await rm(path, { force: true });
+}

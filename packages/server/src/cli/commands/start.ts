@@ -1,0 +1,27 @@
+import { onInterruption } from '../exit.ts';
+
+export interface StartFlags {
+  readonly data?: string;
+  readonly port?: number;
+  readonly host?: string;
+  readonly dev?: boolean;
+  readonly config?: string;
+  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/** Serves until it is told to stop, and then drains; rejects when it can't start or go on. */
+export async function startCommand(flags: StartFlags): Promise<void> {
+  const interruption = onInterruption();
+  const { start } = await import('../../app/index.ts');
+  const server = await start(flags);
+  const stopped = new Promise<void>((resolve) => {
+    if (interruption.signal.aborted) resolve();
+    interruption.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  if (!interruption.signal.aborted) process.stdout.write(`ready ${server.url}\n`);
+  try {
+    await Promise.race([stopped, server.failed]);
+  } finally {
+    await server.close();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * GET of Sluice's own endpoints, signed with AWS Signature Version 4 under the service name `sluice`
+ * (AWS General Reference, "Create a signed AWS API request").
+ */
+import { createHash, createHmac } from 'node:crypto';
+import { noAnswer, type Connection } from './connection.ts';
+import { CliError } from './exit.ts';
+
+const SERVICE = 'sluice';
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const ANSWER_MS_MAX = 10_000;
+
+export type Signer = Pick<Connection, 'accessKeyId' | 'secretAccessKey' | 'sessionToken' | 'region'>;
+
+/** The JSON of a path without a query. Rejects with exit code 3 when nobody answers. */
+export async function getJson(connection: Connection, path: string): Promise<unknown> {
+  const url = new URL(path, connection.endpoint);
+  let response;
+  try {
+    response = await fetch(url, {
+      headers: signedHeaders(url, connection, { service: SERVICE, now: new Date() }),
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    });
+  } catch (cause) {
+    throw noAnswer(connection, cause);
+  }
+  const text = await response.text();
+  if (response.ok) return parse(text, url);
+  const denied = response.status === 401 || response.status === 403;
+  throw new CliError(`${url.href} answers ${response.status}: ${text.slice(0, 300)}`, {
+    hint: denied ? 'Name the server by --data DIR, or take its key with eval "$(sluice env)".' : undefined,
+  });
+}
+
+/** Headers of a GET without a body and without a query, `host` among those that are signed. */
+export function signedHeaders(
+  url: URL,
+  signer: Signer,
+  { service, now, payloadHeader = true }: { service: string; now: Date; payloadHeader?: boolean },
+): Record<string, string> {
+  const stamp = now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
+  const scope = `${stamp.slice(0, 8)}/${signer.region}/${service}/aws4_request`;
+  const headers: Record<string, string> = {
+    host: url.host,
+    ...(payloadHeader ? { 'x-amz-content-sha256': EMPTY_SHA256 } : {}),
+    'x-amz-date': stamp,
+    ...(signer.sessionToken === undefined ? {} : { 'x-amz-security-token': signer.sessionToken }),
+  };
+  const names = Object.keys(headers).sort();
+  const canonical = [
+    'GET',
+    url.pathname,
+    '',
+    ...names.map((name) => `${name}:${headers[name]}`),
+    '',
+    names.join(';'),
+    EMPTY_SHA256,
+  ].join('\n');
+  const toSign = [
+    'AWS4-HMAC-SHA256',
+    stamp,
+    scope,
+    createHash('sha256').update(canonical).digest('hex'),
+  ].join('\n');
+  const key = scope
+    .split('/')
+    .reduce<string | Buffer>((secret, part) => hmac(secret, part), `AWS4${signer.secretAccessKey}`);
+  const signature = hmac(key, toSign).toString('hex');
+  const { host: _, ...sent } = headers;
+  return {
+    ...sent,
+    authorization: `AWS4-HMAC-SHA256 Credential=${signer.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`,
+  };
+}
+
+function hmac(key: string | Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest();
+}
+
+function parse(text: string, url: URL): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CliError(`${url.href} does not answer as Sluice does: ${text.slice(0, 100)}`, {
+      hint: 'Check the URL and port.',
+      cause,
+    });
+  }
+}

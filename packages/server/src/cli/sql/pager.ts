@@ -1,0 +1,33 @@
+/** Long output through a pager, if there is one. */
+import { spawn, spawnSync } from 'node:child_process';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The command of PAGER, else less; undefined when neither can be had. */
+export function findPager(environment: Environment = process.env): string[] | undefined {
+  const chosen = environment['PAGER']?.trim();
+  if (chosen === 'cat') return undefined;
+  // -F: no paging of what fits; -R: colours; -S: long lines are scrolled, not folded; -X: it stays on the screen.
+  if (chosen) return chosen === 'less' ? ['less', '-FRSX'] : chosen.split(/\s+/);
+  const has = spawnSync('less', ['--version'], { stdio: 'ignore' });
+  return has.error === undefined && has.status === 0 ? ['less', '-FRSX'] : undefined;
+}
+
+/** Resolves when the reader has left the pager; false when it could not be run. */
+export async function page(text: string, [program = '', ...args]: readonly string[]): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const child = spawn(program, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+  child.on('error', () => resolve(false));
+  child.on('close', () => resolve(true));
+  // Who leaves the pager early closes its input.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(text);
+  // ^C is the pager's while it runs.
+  const ignore = () => undefined;
+  process.on('SIGINT', ignore);
+  try {
+    return await promise;
+  } finally {
+    process.off('SIGINT', ignore);
+  }
+}

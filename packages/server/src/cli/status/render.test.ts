@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { terminalOn } from '../terminal/terminal.ts';
+import type { StatusReport } from './report.ts';
+import { renderStatus } from './render.ts';
+
+const terminal = terminalOn({ write: () => undefined }, {});
+const empty: StatusReport = {
+  version: '0.1.0',
+  uptimeMs: 61_000,
+  roles: [{ name: 'edge', state: 'running' }],
+  streams: [],
+  deliveries: [],
+  tables: [],
+};
+const busy: StatusReport = {
+  ...empty,
+  roles: [
+    { name: 'edge', state: 'running' },
+    { name: 'query', state: 'failed', reason: 'no memory' },
+  ],
+  streams: [
+    { name: 'flights', mode: 'PROVISIONED', shards: 4, retentionHours: 24, createdMs: 0, records: 12_000 },
+  ],
+  deliveries: [
+    {
+      name: 'd',
+      table: 'a.b',
+      state: 'FAILING',
+      failure: 'no column "x"',
+      lagRecords: 7,
+      lagMs: 1500,
+      rowsDelivered: 5000,
+      recordsRejected: 1,
+      fieldsIgnored: 0,
+    },
+  ],
+  tables: [
+    { database: 'a', name: 'b', version: 3, files: 2, sizeBytes: 3000, rows: undefined, committedMs: 0 },
+  ],
+};
+
+test('an empty server says what to do', () => {
+  assert.deepEqual(renderStatus({ report: empty, atMs: 0 }, terminal, { endpoint: 'http://x' }), [
+    'Sluice 0.1.0 · http://x · up 1 min 1 s',
+    '● edge',
+    '',
+    'Streams',
+    '  none yet: CreateStream makes one, or try "sluice demo"',
+    '',
+    'Deliveries',
+    '  none',
+    '',
+    'Tables',
+    '  none',
+  ]);
+});
+
+test('a busy server shows lag, rates and what fails', () => {
+  const before = {
+    report: { ...busy, streams: busy.streams.map((stream) => ({ ...stream, records: 11_000 })) },
+    atMs: 8000,
+  };
+  assert.deepEqual(renderStatus({ report: busy, atMs: 10_000 }, terminal, { endpoint: 'http://x', before }), [
+    'Sluice 0.1.0 · http://x · not healthy',
+    '● edge  ● query failed (no memory)',
+    '',
+    'Streams',
+    ' stream  │ shards │ records │ per s │ kept',
+    '─────────┼────────┼─────────┼───────┼──────',
+    ' flights │      4 │  12,000 │   500 │  1 d',
+    '',
+    'Deliveries',
+    ' delivery │ table │ state     │   lag │ waiting │ delivered │ per s │ rejected',
+    '──────────┼───────┼───────────┼───────┼─────────┼───────────┼───────┼──────────',
+    ' d        │ a.b   │ ● failing │ 1.5 s │       7 │     5,000 │     0 │        1',
+    '  d: no column "x"',
+    '',
+    'Tables',
+    ' table │ rows │    size │ files │  a file │ version │  changed',
+    '───────┼──────┼─────────┼───────┼─────────┼─────────┼──────────',
+    ' a.b   │    ? │ 3.00 kB │     2 │ 1.50 kB │       3 │ 10 s ago',
+  ]);
+});

@@ -1,0 +1,113 @@
+/** Sluice's own paths beside the AWS protocols: for probes, for Prometheus and for `sluice status`. */
+import type { Catalog, TableOverview } from '../../modules/catalog/index.ts';
+import type { Delivery, DeliveryProgress } from '../../modules/delivery/index.ts';
+import type { StreamDescription, Streams } from '../../modules/streams/index.ts';
+import type { Route } from '../http/index.ts';
+
+export interface AdminOptions {
+  /** State of each role, cheap enough for every probe. */
+  readonly roles: () => readonly RoleState[];
+  /** The text of a scrape of the metrics. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly streams: Pick<Streams, 'list'>;
+  readonly delivery: Pick<Delivery, 'progress'>;
+  readonly catalog: Pick<Catalog, 'overview'>;
+  readonly version: string;
+  readonly uptimeMs: () => number;
+}
+
+export interface RoleState {
+  readonly name: string;
+  readonly state: 'starting' | 'running' | 'failed' | 'stopping' | 'stopped';
+  /** Why it doesn't run, for the operator. */
+  readonly reason?: string;
+}
+
+/** The body of `GET /status`. */
+export interface ServerStatus {
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly roles: readonly RoleState[];
+  readonly streams: readonly StreamStatus[];
+  readonly deliveries: readonly DeliveryProgress[];
+  readonly tables: readonly TableOverview[];
+}
+
+export interface StreamStatus {
+  readonly name: string;
+  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
+  readonly shards: number;
+  readonly retentionHours: number;
+  readonly createdMs: number;
+  /** Readable now, over all shards. */
+  readonly records: number;
+}
+
+/** The service name that `GET /status` is signed for. */
+export const ADMIN_SERVICE = 'sluice';
+const JSON_TYPE = 'application/json';
+
+export function createAdminRoutes(options: AdminOptions): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/health',
+      async handle() {
+        const roles = options.roles();
+        const healthy = roles.every(({ state }) => state === 'running');
+        return {
+          status: healthy ? 200 : 503,
+          contentType: JSON_TYPE,
+          body: JSON.stringify({ status: healthy ? 'ok' : 'unavailable', version: options.version, roles }),
+        };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      async handle() {
+        const { contentType, text } = await options.metrics();
+        return { status: 200, contentType, body: text };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/status',
+      signedFor: ADMIN_SERVICE,
+      handle: async () => ({ status: 200, contentType: JSON_TYPE, body: JSON.stringify(await status(options)) }),
+    },
+  ];
+}
+
+async function status(options: AdminOptions): Promise<ServerStatus> {
+  const [deliveries, tables] = await Promise.all([options.delivery.progress(), options.catalog.overview()]);
+  return {
+    version: options.version,
+    uptimeMs: options.uptimeMs(),
+    roles: options.roles(),
+    streams: allStreams(options.streams).map(streamStatus),
+    deliveries,
+    tables,
+  };
+}
+
+const PAGE_SIZE = 1_000;
+
+function allStreams(streams: Pick<Streams, 'list'>): StreamDescription[] {
+  const found: StreamDescription[] = [];
+  for (;;) {
+    const startAfter = found.at(-1)?.name;
+    const page = streams.list({ ...(startAfter === undefined ? {} : { startAfter }), limit: PAGE_SIZE });
+    found.push(...page.streams);
+    if (!page.more || page.streams.length === 0) return found;
+  }
+}
+
+const streamStatus = ({ name, mode, shards, retentionHours, createdMs }: StreamDescription): StreamStatus => ({
+  name,
+  mode,
+  shards: shards.length,
+  retentionHours,
+  createdMs,
+  records: shards.reduce((sum, { trimOffset, nextOffset }) => sum + nextOffset - trimOffset, 0),
+});

@@ -1,0 +1,3 @@
+export * from './limits.ts';
+export * from './server.ts';
+export * from './sigv4.ts';

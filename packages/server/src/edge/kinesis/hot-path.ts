@@ -1,0 +1,129 @@
+/** Cheap tests of puts, and the texts of answers, without an object for each record. */
+import { sequenceNumberOf, type Appended, type ReadResult, type RecordsIn, type ShardRef } from '../../modules/streams/index.ts';
+import {
+  KEY_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  NAME_PATTERN,
+  RECORD_BYTES_MAX,
+  RECORDS_PER_REQUEST_MAX,
+  type PutRecordsInput,
+} from './inputs.ts';
+
+const NAME = new RegExp(NAME_PATTERN);
+const HASH_KEY = /^(0|[1-9]\d{0,38})$/;
+/** Base64 of the largest data. */
+const DATA_LENGTH_MAX = Math.ceil(RECORD_BYTES_MAX / 3) * 4;
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** True only for members that the shape of PutRecord accepts; data that isn't base64 is refused when it is decoded. */
+export function isCertainlyPutRecord(input: Members): boolean {
+  for (const member in input)
+    if (member !== 'StreamName' && member !== 'Data' && member !== 'PartitionKey' && member !== 'ExplicitHashKey') return false;
+  return isName(input.StreamName) && isRecord(input);
+}
+
+export function isCertainlyPutRecords(input: Members): boolean {
+  for (const member in input) if (member !== 'StreamName' && member !== 'Records') return false;
+  const { Records: records } = input;
+  if (!isName(input.StreamName) || !Array.isArray(records)) return false;
+  if (records.length === 0 || records.length > RECORDS_PER_REQUEST_MAX) return false;
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as Members | null;
+    if (typeof record !== 'object' || record === null || Array.isArray(record)) return false;
+    for (const member in record)
+      if (member !== 'Data' && member !== 'PartitionKey' && member !== 'ExplicitHashKey') return false;
+    if (!isRecord(record)) return false;
+  }
+  return true;
+}
+
+function isName(name: unknown): boolean {
+  return typeof name === 'string' && name.length <= NAME_LENGTH_MAX && NAME.test(name);
+}
+
+function isRecord(record: Members): boolean {
+  const { Data: data, PartitionKey: key, ExplicitHashKey: hash } = record;
+  return (
+    typeof key === 'string' &&
+    key.length > 0 &&
+    key.length <= KEY_LENGTH_MAX &&
+    typeof data === 'string' &&
+    data.length <= DATA_LENGTH_MAX &&
+    (data.length & 3) === 0 &&
+    // Decoding would take the URL alphabet too.
+    !data.includes('-') &&
+    !data.includes('_') &&
+    (hash === undefined || (typeof hash === 'string' && HASH_KEY.test(hash)))
+  );
+}
+
+/** The columns of a PutRecords, and the bytes of its largest record and of all; a size counts key and data. */
+export function columnsOf(records: PutRecordsInput['Records']): {
+  columns: RecordsIn;
+  largestBytes: number;
+  largest: number;
+  totalBytes: number;
+} {
+  const partitionKeys: string[] = [];
+  const data: (string | Uint8Array)[] = [];
+  let explicitHashKeys: (string | undefined)[] | undefined;
+  let largestBytes = 0;
+  let largest = 0;
+  let totalBytes = 0;
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index]!;
+    const bytes = recordBytes(record.PartitionKey, record.Data);
+    totalBytes += bytes;
+    if (bytes > largestBytes) {
+      largestBytes = bytes;
+      largest = index;
+    }
+    partitionKeys.push(record.PartitionKey);
+    data.push(record.Data);
+    if (record.ExplicitHashKey !== undefined) {
+      explicitHashKeys ??= Array.from({ length: records.length }, () => undefined);
+      explicitHashKeys[index] = record.ExplicitHashKey;
+    }
+  }
+  const columns = explicitHashKeys === undefined ? { partitionKeys, data } : { partitionKeys, data, explicitHashKeys };
+  return { columns, largestBytes, largest, totalBytes };
+}
+
+/** Of a record with its key. */
+export function recordBytes(key: string, data: string | Uint8Array): number {
+  if (typeof data !== 'string') return key.length + data.length;
+  const length = data.length;
+  const padding = data.endsWith('==') ? 2 : data.endsWith('=') ? 1 : 0;
+  return key.length + (length >> 2) * 3 - padding;
+}
+
+export function putRecordAnswer(appended: Appended): string {
+  const shard = appended.shards[0]!;
+  return `{"ShardId":"${shard.shardId}","SequenceNumber":"${sequenceNumberOf(shard, appended.offsets[0]!)}"}`;
+}
+
+export function putRecordsAnswer({ shards, offsets }: Appended): string {
+  let text = '{"FailedRecordCount":0,"Records":[';
+  for (let index = 0; index < shards.length; index++) {
+    const shard = shards[index]!;
+    text += `${index === 0 ? '' : ','}{"SequenceNumber":"${sequenceNumberOf(shard, offsets[index]!)}","ShardId":"${shard.shardId}"}`;
+  }
+  return `${text}]}`;
+}
+
+export function getRecordsAnswer(shard: ShardRef, result: ReadResult, nextIterator: string): string {
+  let text = '{"Records":[';
+  let separator = '';
+  for (const { firstOffset, count, arrivalMs, bytes, bounds } of result.runs) {
+    const arrival = `","ApproximateArrivalTimestamp":${arrivalMs / 1000},"Data":"`;
+    for (let index = 0; index < count; index++) {
+      const dataAt = bounds[2 * index + 1]!;
+      const key = JSON.stringify(bytes.toString('utf8', bounds[2 * index], dataAt));
+      const data = bytes.toString('base64', dataAt, bounds[2 * index + 2]);
+      text += `${separator}{"SequenceNumber":"${sequenceNumberOf(shard, firstOffset + index)}${arrival}${data}","PartitionKey":${key}}`;
+      separator = ',';
+    }
+  }
+  return `${text}],"NextShardIterator":"${nextIterator}","MillisBehindLatest":${Math.floor(result.millisBehindLatest)}}`;
+}

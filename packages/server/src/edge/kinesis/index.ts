@@ -1,0 +1,1 @@
+export { createKinesisService, type KinesisOptions } from './service.ts';

@@ -1,0 +1,123 @@
+import type { MetaStore, Migration } from '../../ports/meta-store.ts';
+import type { QueryExecution } from './api.ts';
+
+/** What is kept of an execution; the path of the result follows from the id. */
+export type StoredExecution = Omit<QueryExecution, 'resultFile'>;
+
+export interface ExecutionRow {
+  sequence: number;
+  id: string;
+  account: string;
+  token: string | null;
+  state: QueryExecution['state'];
+  /** JSON of `StoredExecution`. */
+  execution: string;
+}
+
+interface Tables {
+  query_executions: ExecutionRow;
+}
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    sql: [
+      `CREATE TABLE query_executions (
+        sequence bigint PRIMARY KEY, id text NOT NULL UNIQUE, account text NOT NULL, token text,
+        state text NOT NULL, execution text NOT NULL)`,
+      'CREATE UNIQUE INDEX query_executions_by_token ON query_executions (account, token)',
+      "CREATE INDEX query_executions_open ON query_executions (state) WHERE state IN ('QUEUED', 'RUNNING')",
+    ],
+  },
+];
+
+export const PAGE_MAX = 1_000;
+
+/** Executions, durable on return. */
+export class ExecutionStore {
+  readonly #meta: MetaStore;
+  #sequence: number;
+
+  private constructor(meta: MetaStore, sequence: number) {
+    this.#meta = meta;
+    this.#sequence = sequence;
+  }
+
+  static async open(meta: MetaStore): Promise<ExecutionStore> {
+    await meta.migrate('query', MIGRATIONS);
+    const last = await meta
+      .tables<Tables>()
+      .selectFrom('query_executions')
+      .select((columns) => columns.fn.max('sequence').as('sequence'))
+      .executeTakeFirst();
+    return new ExecutionStore(meta, last?.sequence ?? 0);
+  }
+
+  /** Gives the execution that has the token already, when there is one. */
+  add(execution: StoredExecution, caller: { account: string; token?: string }): Promise<StoredExecution | undefined> {
+    const { account, token } = caller;
+    return this.#meta.transaction<Tables, StoredExecution | undefined>(async (tx) => {
+      if (token !== undefined) {
+        const known = await tx
+          .selectFrom('query_executions')
+          .select('execution')
+          .where('account', '=', account)
+          .where('token', '=', token)
+          .executeTakeFirst();
+        if (known) return JSON.parse(known.execution) as StoredExecution;
+      }
+      this.#sequence += 1;
+      const { id, state } = execution;
+      await tx
+        .insertInto('query_executions')
+        .values({ sequence: this.#sequence, id, account, token: token ?? null, state, execution: JSON.stringify(execution) })
+        .execute();
+      return undefined;
+    });
+  }
+
+  async save(execution: StoredExecution): Promise<void> {
+    await this.#db
+      .updateTable('query_executions')
+      .set({ state: execution.state, execution: JSON.stringify(execution) })
+      .where('id', '=', execution.id)
+      .execute();
+  }
+
+  async get(id: string): Promise<StoredExecution | undefined> {
+    const row = await this.#db
+      .selectFrom('query_executions')
+      .select('execution')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row && (JSON.parse(row.execution) as StoredExecution);
+  }
+
+  /** Those that had not ended. */
+  async unfinished(): Promise<StoredExecution[]> {
+    const rows = await this.#db
+      .selectFrom('query_executions')
+      .select('execution')
+      .where('state', 'in', ['QUEUED', 'RUNNING'])
+      .execute();
+    return rows.map((row) => JSON.parse(row.execution) as StoredExecution);
+  }
+
+  /** Newest first, those before `before`. */
+  async list(before: number, limit: number): Promise<{ ids: string[]; next?: number }> {
+    const rows = await this.#db
+      .selectFrom('query_executions')
+      .select(['id', 'sequence'])
+      .where('sequence', '<', before)
+      .orderBy('sequence', 'desc')
+      .limit(limit + 1)
+      .execute();
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
+    return { ids: page.map((row) => row.id), ...(rows.length > limit && last && { next: last.sequence }) };
+  }
+
+  get #db() {
+    return this.#meta.tables<Tables>();
+  }
+}

@@ -1,0 +1,210 @@
+/** Reads shards: from memory at the tail without waiting, else from segments through a bounded cache. */
+import type { Clock } from '../../ports/clock.ts';
+import type { ReadLimits, ReadResult, RecordRun } from './api.ts';
+import { cutRun, lengthOf } from './core/batch-reader.ts';
+import { allRemoved, cutoffMs, type NumberRange } from './core/retention.ts';
+import { damaged, isDiskError, shardNotFound } from './errors.ts';
+import { BoundedCache } from './journal/bounded-cache.ts';
+import type { Journal } from './journal/journal.ts';
+import type { Piece } from './journal/piece.ts';
+import type { SealedSegment } from './journal/sealed-segments.ts';
+import { segmentName } from './journal/segment-file.ts';
+import type { EntryColumns } from './journal/segment-index.ts';
+import type { StreamsLimits } from './limits.ts';
+import type { Shard } from './shard.ts';
+
+/** The entries of one segment in which a shard goes on at an offset. */
+interface Place {
+  readonly number: number;
+  /** Undefined for the active segment. */
+  readonly segment: SealedSegment | undefined;
+  readonly columns: EntryColumns;
+}
+
+interface Reading {
+  readonly runs: RecordRun[];
+  offset: number;
+  recordsLeft: number;
+  bytesLeft: number;
+  lastArrivalMs: number;
+  full: boolean;
+}
+
+export class Reader {
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #cache: BoundedCache<string, Piece>;
+  readonly #removed: () => readonly NumberRange[];
+
+  constructor(options: { journal: Journal; clock: Clock; limits: StreamsLimits; removed: () => readonly NumberRange[] }) {
+    this.#journal = options.journal;
+    this.#clock = options.clock;
+    this.#cache = new BoundedCache(options.limits.readCacheBytesMax);
+    this.#removed = options.removed;
+  }
+
+  async read(shard: Shard, from: number, limits: ReadLimits): Promise<ReadResult> {
+    const reading: Reading = {
+      runs: [],
+      offset: Math.max(from, shard.trimOffset),
+      recordsLeft: limits.recordsMax,
+      bytesLeft: limits.bytesMax,
+      lastArrivalMs: 0,
+      full: false,
+    };
+    while (!reading.full && reading.recordsLeft > 0 && reading.offset < shard.nextOffset) {
+      if (shard.gone) throw shardNotFound(shard.shardId);
+      const place = await this.#locate(shard, reading.offset);
+      const index = place.columns.find(Math.max(reading.offset, place.columns.firstOffsets[0]!));
+      if (reading.runs.length === 0 && this.#isExpired(shard, reading.offset, place.columns.arrivals[index]!)) {
+        await this.trim(shard);
+        const readable = Math.max(reading.offset, shard.trimOffset);
+        if (readable !== reading.offset) {
+          reading.offset = readable;
+          continue;
+        }
+      }
+      if (place.columns.firstOffsets[0]! > reading.offset) {
+        reading.offset = place.columns.firstOffsets[0]!;
+        shard.raiseTrim(reading.offset);
+      }
+      try {
+        await this.#cut(place, index, reading);
+      } catch (error) {
+        // Retention removed the file under the reader: the offsets are beyond the trim horizon now.
+        if (!isDiskError(error, 'not-found') || !this.#isRemoved(place.number)) throw error;
+      }
+    }
+    return this.#result(shard, reading);
+  }
+
+  /** First offset that arrived at `timestampMs` or later. */
+  async offsetAt(shard: Shard, timestampMs: number): Promise<number> {
+    const before = this.#journal.active;
+    const own = before.columns.get(shard.uid);
+    if (own !== undefined && own.length > 0 && own.arrivals[0]! < timestampMs) return firstAt(own, timestampMs, shard.nextOffset);
+    const sealed = await this.#journal.sealed.findArrival(shard.uid, timestampMs);
+    if (sealed !== undefined) return Math.max(sealed, shard.trimOffset);
+    // The active segment may have been sealed meanwhile; its columns are still true.
+    const start = before.header.startOffsets.get(shard.uid) ?? 0;
+    return Math.max(own === undefined || own.length === 0 ? start : firstAt(own, timestampMs, shard.nextOffset), shard.trimOffset);
+  }
+
+  /** Moves the shard's trim horizon to what retention and holds keep now. */
+  async trim(shard: Shard): Promise<void> {
+    const { trimArrivalMs } = shard;
+    const cutoff = cutoffMs(this.#clock.nowMs(), shard.retentionMs);
+    if (shard.trimOffset >= shard.nextOffset || (trimArrivalMs !== undefined && trimArrivalMs >= cutoff)) return;
+    shard.raiseTrim(Math.min(await this.offsetAt(shard, cutoff), shard.holdOffset));
+    if (shard.trimOffset >= shard.nextOffset) return;
+    const { columns } = await this.#locate(shard, shard.trimOffset);
+    shard.trimArrivalMs = columns.arrivals[columns.find(Math.max(shard.trimOffset, columns.firstOffsets[0]!))];
+  }
+
+  #isExpired(shard: Shard, offset: number, arrivalMs: number): boolean {
+    return arrivalMs < cutoffMs(this.#clock.nowMs(), shard.retentionMs) && offset < shard.holdOffset;
+  }
+
+  /** The offset must be before the shard's next one. */
+  async #locate(shard: Shard, offset: number): Promise<Place> {
+    for (;;) {
+      const { active } = this.#journal;
+      const own = active.columns.get(shard.uid);
+      if (own !== undefined && own.length > 0 && own.firstOffsets[0]! <= offset)
+        return { number: active.header.number, segment: undefined, columns: own };
+      const found = await this.#journal.sealed.findOffset(shard.uid, offset);
+      if (this.#journal.active !== active) continue;
+      if (found !== undefined) {
+        const place = { number: found.segment.number, segment: found.segment, columns: found.columns };
+        this.#checkGap(shard, offset, place);
+        return place;
+      }
+      const columns = active.columns.get(shard.uid);
+      if (columns === undefined || columns.length === 0) throw this.#lost(shard, offset);
+      const place = { number: active.header.number, segment: undefined, columns };
+      this.#checkGap(shard, offset, place);
+      return place;
+    }
+  }
+
+  /** Offsets that are in no segment are fine when retention removed them, and damage when nobody did. */
+  #checkGap(shard: Shard, offset: number, place: Place): void {
+    if (place.columns.firstOffsets[0]! <= offset) return;
+    let after = 0;
+    for (const segment of this.#journal.sealed.list) if (segment.number < place.number) after = segment.number;
+    if (!allRemoved(this.#removed(), { after, before: place.number })) throw this.#lost(shard, offset);
+  }
+
+  #lost(shard: Shard, offset: number) {
+    return damaged(`the journal, at offset ${offset} of ${shard.shardId} (${shard.uid}),`, 'a segment that has it is missing');
+  }
+
+  #isRemoved(number: number): boolean {
+    return this.#removed().some((range) => range.first <= number && range.last >= number);
+  }
+
+  async #cut(place: Place, firstIndex: number, reading: Reading): Promise<void> {
+    const { columns } = place;
+    let piece: Piece | undefined;
+    for (let index = firstIndex; index < columns.length && reading.recordsLeft > 0; index++) {
+      const position = columns.positions[index]!;
+      if (piece === undefined || position < piece.position || position >= piece.position + piece.buffer.length) {
+        piece = this.#journal.cached(place.number, position) ?? this.#cold(place.number, position);
+        piece ??= await this.#load(place, position);
+      }
+      const at = position - piece.position;
+      const batch = piece.buffer.subarray(at, at + lengthOf(piece.buffer, at));
+      const cut = cutRun(batch, columns.sections[index]!, {
+        from: reading.offset,
+        recordsMax: reading.recordsLeft,
+        bytesMax: reading.bytesLeft,
+        first: reading.runs.length === 0,
+      });
+      if (cut === undefined) {
+        reading.full = true;
+        return;
+      }
+      reading.runs.push(cut.run);
+      reading.offset += cut.run.count;
+      reading.recordsLeft -= cut.run.count;
+      reading.bytesLeft -= cut.bytes;
+      reading.lastArrivalMs = cut.run.arrivalMs;
+      const sectionEnd = index + 1 < columns.length ? columns.firstOffsets[index + 1]! : undefined;
+      if (sectionEnd !== undefined && reading.offset < sectionEnd) {
+        reading.full = true;
+        return;
+      }
+      if (reading.bytesLeft <= 0) reading.full = true;
+      if (reading.full) return;
+    }
+  }
+
+  #cold(segment: number, position: number): Piece | undefined {
+    for (const piece of this.#cache.values())
+      if (piece.segment === segment && position >= piece.position && position < piece.position + piece.buffer.length) return piece;
+    return undefined;
+  }
+
+  async #load(place: Place, position: number): Promise<Piece> {
+    const sealed = place.segment ?? this.#journal.sealed.list.find((segment) => segment.number === place.number);
+    const piece = sealed ? await this.#journal.sealed.readPiece(sealed, position) : await this.#journal.readActive(position);
+    this.#cache.set(`${segmentName(place.number)}@${position}`, piece, piece.buffer.length);
+    return piece;
+  }
+
+  #result(shard: Shard, reading: Reading): ReadResult {
+    const tailOffset = shard.nextOffset;
+    const behind = reading.offset < tailOffset && reading.runs.length > 0;
+    return {
+      runs: reading.runs,
+      nextOffset: Math.max(reading.offset, 0),
+      tailOffset,
+      millisBehindLatest: behind ? Math.max(0, this.#clock.nowMs() - reading.lastArrivalMs) : 0,
+    };
+  }
+}
+
+function firstAt(columns: EntryColumns, timestampMs: number, none: number): number {
+  const index = columns.findArrival(timestampMs);
+  return index === columns.length ? none : columns.firstOffsets[index]!;
+}

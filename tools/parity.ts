@@ -15,6 +15,7 @@ import {
 } from '../packages/server/src/edge/aws-json/index.ts';
 import { createFirehoseService } from '../packages/server/src/edge/firehose/index.ts';
 import { createGlueService } from '../packages/server/src/edge/glue/index.ts';
+import { createKinesisService } from '../packages/server/src/edge/kinesis/index.ts';
 
 const DIRECTORY = join(import.meta.dirname, '../docs/parity');
 
@@ -22,6 +23,7 @@ const DIRECTORY = join(import.meta.dirname, '../docs/parity');
 export function services(): AwsService[] {
   const unused = {} as never;
   return [
+    createKinesisService({ streams: unused, clock: unused }),
     createFirehoseService({ delivery: unused }),
     createGlueService({ catalog: unused }),
     createAthenaService({ query: unused }),

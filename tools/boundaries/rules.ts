@@ -87,7 +87,8 @@ export const RULES = [
     name: 'adapters-ignore-adapters',
     severity: 'error',
     from: { path: server('adapters/([^/]+)/'), pathNot: TEST },
-    to: { path: server('adapters/'), pathNot: server('adapters/$1/') },
+    // The simulated disk is part of the simulated world.
+    to: { path: server('adapters/'), pathNot: [server('adapters/$1/'), server('adapters/sim/')] },
   },
   {
     name: 'adapters-know-ports',

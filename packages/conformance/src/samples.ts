@@ -156,3 +156,12 @@ export const SAMPLES: Readonly<
 
 export type ServiceName = 'kinesis' | 'firehose' | 'glue' | 'athena';
 export const SERVICE_NAMES: readonly ServiceName[] = ['kinesis', 'firehose', 'glue', 'athena'];
+
+/**
+ * Bounds that this version holds in its own words, or at another place than the models of 2025: the message that is
+ * expected instead, by service, operation, path and constraint.
+ */
+export const OTHER_WORDING: Readonly<Record<string, RegExp>> = {
+  'kinesis PutRecord data length max': /the limit is 1048576 bytes/,
+  'kinesis PutRecords records.1.member.data length max': /the limit is 1048576 bytes/,
+};

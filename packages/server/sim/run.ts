@@ -10,7 +10,7 @@ import { registered, type Simulation } from './registry.ts';
 
 const SMOKE_SEEDS = 25;
 const DEFAULT_SEEDS = 200;
-const TRACE_LINES_SHOWN = 40;
+const TRACE_LINES_SHOWN = Number(process.env.TRACE ?? 40);
 const here = dirname(fileURLToPath(import.meta.url));
 
 const { values } = parseArgs({

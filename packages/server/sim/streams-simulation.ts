@@ -185,7 +185,7 @@ class Run {
     disk.failSyncs = 0;
     for (let attempt = 0; attempt < RESTART_ATTEMPTS_MAX; attempt++) {
       const opening = createStreams({
-        disk: this.#bug === undefined ? disk : withBug(disk, this.#bug),
+        disk: this.#bug === undefined ? disk.attach() : withBug(disk.attach(), this.#bug),
         directory: '/data',
         meta: this.#meta,
         clock,

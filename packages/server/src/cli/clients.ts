@@ -3,7 +3,7 @@ import type { AthenaClient } from '@aws-sdk/client-athena';
 import type { FirehoseClient } from '@aws-sdk/client-firehose';
 import type { GlueClient } from '@aws-sdk/client-glue';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { messageOf, noAnswer, type Connection } from './connection.ts';
+import { messageOf, noAnswer, refusal, type Connection } from './connection.ts';
 import { CliError, SilentExit } from './exit.ts';
 
 const ATTEMPTS_MAX = 5;
@@ -47,33 +47,15 @@ const NETWORK_CODES = new Set([
   'EHOSTUNREACH',
   'EPIPE',
 ]);
-const KEY_ERRORS = new Set([
-  'UnrecognizedClientException',
-  'InvalidSignatureException',
-  'IncompleteSignatureException',
-  'MissingAuthenticationTokenException',
-  'AccessDeniedException',
-  'InvalidClientTokenId',
-  'SignatureDoesNotMatch',
-]);
-
 /** An error of a client as one for the person at the terminal. */
 export function explain(error: unknown, connection: Connection): Error {
   if (error instanceof CliError || error instanceof SilentExit) return error;
   if (isNetworkError(error)) return noAnswer(connection, error);
   const name = error instanceof Error ? error.name : '';
   const message = messageOf(error);
-  if (KEY_ERRORS.has(name)) {
-    return new CliError(
-      `${connection.endpoint} refuses the access key ${connection.accessKeyId}: ${message}`,
-      {
-        hint: 'Name the server by --data DIR, or take its key with eval "$(sluice env)".',
-        cause: error,
-      },
-    );
-  }
   // What the server answered, as every error of the SDK that carries its answer.
-  if (error instanceof Error && '$metadata' in error) return new CliError(`${name}: ${message}`, { cause: error });
+  if (error instanceof Error && '$metadata' in error)
+    return refusal(connection, { type: name, message, cause: error });
   return error instanceof Error ? error : new Error(message);
 }
 

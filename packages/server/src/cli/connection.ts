@@ -98,6 +98,28 @@ export function noAnswer(connection: Pick<Connection, 'endpoint' | 'source'>, ca
   });
 }
 
+const KEY_ERRORS = new Set([
+  'UnrecognizedClientException',
+  'InvalidSignatureException',
+  'IncompleteSignatureException',
+  'MissingAuthenticationTokenException',
+  'AccessDeniedException',
+  'InvalidClientTokenId',
+  'SignatureDoesNotMatch',
+]);
+
+/** An answer of the server as an error for the person at the terminal; `type` is its exception's name. */
+export function refusal(
+  connection: Connection,
+  { type, message, cause }: { type: string; message: string; cause?: unknown },
+): CliError {
+  if (!KEY_ERRORS.has(type)) return new CliError(`${type}: ${message}`, { cause });
+  return new CliError(`${connection.endpoint} refuses the access key ${connection.accessKeyId}: ${message}`, {
+    hint: 'Name the server by --data DIR, or take its key with eval "$(sluice env)".',
+    cause,
+  });
+}
+
 function noServerOn(directory: string, stale: RunFile | undefined): CliError {
   const flag = directory === dataDirectory(undefined, {}) ? '' : ` --data ${shown(directory)}`;
   const what =

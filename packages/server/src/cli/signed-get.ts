@@ -3,7 +3,7 @@
  * (AWS General Reference, "Create a signed AWS API request").
  */
 import { createHash, createHmac } from 'node:crypto';
-import { noAnswer, type Connection } from './connection.ts';
+import { noAnswer, refusal, type Connection } from './connection.ts';
 import { CliError } from './exit.ts';
 
 const SERVICE = 'sluice';
@@ -26,10 +26,19 @@ export async function getJson(connection: Connection, path: string): Promise<unk
   }
   const text = await response.text();
   if (response.ok) return parse(text, url);
-  const denied = response.status === 401 || response.status === 403;
-  throw new CliError(`${url.href} answers ${response.status}: ${text.slice(0, 300)}`, {
-    hint: denied ? 'Name the server by --data DIR, or take its key with eval "$(sluice env)".' : undefined,
+  const { __type: type, message } = readError(text);
+  throw refusal(connection, {
+    type: type ?? `${url.href} answers ${response.status}`,
+    message: message ?? text.slice(0, 300),
   });
+}
+
+function readError(text: string): { __type?: string; message?: string } {
+  try {
+    return JSON.parse(text) as { __type?: string; message?: string };
+  } catch {
+    return {};
+  }
 }
 
 /** Headers of a GET without a body and without a query, `host` among those that are signed. */

@@ -1,7 +1,7 @@
 /**
  * The file of a result: CSV with one header row, every value quoted, a quote doubled, NULL an empty field without
- * quotes, `\n` after each row. Beside it `<file>.metadata.json` says what is in it and where its rows are; it is
- * written last, so that a result without it was never finished.
+ * quotes, `\n` after each row. Beside it `<file>.metadata.json` says what is in it and where its rows are. Both mean
+ * something only once `run` has returned: whoever called it keeps that.
  */
 import type { EngineColumn } from '../../ports/sql-engine.ts';
 

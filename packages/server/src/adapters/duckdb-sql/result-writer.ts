@@ -1,4 +1,4 @@
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SqlError, type EngineColumn } from '../../ports/sql-engine.ts';
 import { BLOCK_ROWS, csvRow, metadataFile, type ResultMetadata } from './result-format.ts';
@@ -37,11 +37,9 @@ export class ResultWriter {
     return this.#pendingChars >= BUFFER_BYTES ? this.#flush() : undefined;
   }
 
-  /** Durable on return, the metadata last. */
+  /** Durable on return. */
   async finish(columns: readonly EngineColumn[]): Promise<{ rows: number; sizeBytes: number }> {
     await this.#flush();
-    await this.#file.datasync();
-    await this.#file.close();
     const metadata: ResultMetadata = {
       format: 1,
       columns,
@@ -49,21 +47,8 @@ export class ResultWriter {
       sizeBytes: this.#written,
       blocks: this.#blocks,
     };
-    const path = metadataFile(this.#path);
-    const file = await open(`${path}.new`, 'w');
-    try {
-      await file.writeFile(JSON.stringify(metadata));
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${path}.new`, path);
-    const directory = await open(dirname(path), 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await Promise.all([this.#sync(), writeSynced(metadataFile(this.#path), JSON.stringify(metadata))]);
+    await syncDirectory(dirname(this.#path));
     return { rows: this.#rows, sizeBytes: this.#written };
   }
 
@@ -71,6 +56,11 @@ export class ResultWriter {
   async discard(): Promise<void> {
     await this.#file.close().catch(() => {});
     await discardResult(this.#path);
+  }
+
+  async #sync(): Promise<void> {
+    await this.#file.datasync();
+    await this.#file.close();
   }
 
   #add(text: string): void {
@@ -100,8 +90,26 @@ export class ResultWriter {
   }
 }
 
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
 /** Removes a result, finished or not; absent is fine. */
 export async function discardResult(resultFile: string): Promise<void> {
-  const metadata = metadataFile(resultFile);
-  for (const path of [`${metadata}.new`, metadata, resultFile]) await rm(path, { force: true });
+  await Promise.all([resultFile, metadataFile(resultFile)].map((path) => rm(path, { force: true })));
 }

@@ -4,7 +4,10 @@ import { diskContract } from '../../ports/disk.contract.ts';
 import { SeededRandom } from '../sim/index.ts';
 import { SimDisk } from './index.ts';
 
-const make = (seed: number) => new SimDisk({ random: new SeededRandom(seed) });
+const make = (seed: number) => {
+  const sim = new SimDisk({ random: new SeededRandom(seed) });
+  return Object.assign(sim, sim.attach());
+};
 
 diskContract('simulated', () => Promise.resolve({ disk: make(1), directory: '/data' }));
 
@@ -59,7 +62,7 @@ test('after a failed sync the bytes can be read, a later sync succeeds, and a po
 });
 
 test('a full disk takes a part and says so', async () => {
-  const disk = new SimDisk({ random: new SeededRandom(1), capacityBytes: 100 });
+  const disk = new SimDisk({ random: new SeededRandom(1), capacityBytes: 100 }).attach();
   const file = await disk.open('/d/a', { create: true });
   await file.write([Buffer.alloc(80)], 0);
   await assert.rejects(file.write([Buffer.alloc(40)], 80), { code: 'no-space' });

@@ -29,7 +29,7 @@ interface Inode {
   readonly lied: Set<number>;
 }
 
-export class SimDisk implements Disk {
+export class SimDisk {
   readonly #random: SeededRandom;
   readonly #gate: (operation: string) => Promise<void>;
   capacityBytes: number;
@@ -94,78 +94,76 @@ export class SimDisk implements Disk {
     return this.#entries.get(path)?.content;
   }
 
-  async open(path: string, options?: { create?: boolean }): Promise<DiskFile> {
-    await this.#pass(`open ${path}`);
-    let inode = this.#entries.get(path);
-    if (options?.create) {
-      if (inode !== undefined) throw diskError('exists', path);
-      inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), dirty: new Set(), lied: new Set() };
-      this.#entries.set(path, inode);
-    }
-    if (inode === undefined) throw diskError('not-found', path);
-    return this.#file(inode, path);
+  /** The disk as a process sees it that starts now; it does nothing any more once that process has ended. */
+  attach(): Disk {
+    const life = this.#life;
+    const pass = (operation: string) => this.#pass(operation, life);
+    return {
+      open: async (path, options) => {
+        await pass(`open ${path}`);
+        return this.#file(this.#inode(path, options?.create ?? false), path, pass);
+      },
+      list: async (directory) => {
+        await pass(`list ${directory}`);
+        return this.paths()
+          .filter((path) => isInside(directory, path))
+          .map((path) => path.slice(directory.length + 1));
+      },
+      makeDirectory: (path) => pass(`make ${path}`),
+      rename: async (from, to) => {
+        await pass(`rename ${from}`);
+        const inode = this.#inode(from, false);
+        this.#entries.delete(from);
+        this.#entries.set(to, inode);
+      },
+      remove: async (path) => {
+        await pass(`remove ${path}`);
+        this.#entries.delete(path);
+      },
+      syncDirectory: async (path) => {
+        await pass(`sync-directory ${path}`);
+        for (const found of this.#durableEntries.keys()) if (isInside(path, found)) this.#durableEntries.delete(found);
+        for (const [found, inode] of this.#entries) if (isInside(path, found)) this.#durableEntries.set(found, inode);
+      },
+    };
   }
 
-  async list(directory: string): Promise<string[]> {
-    await this.#pass(`list ${directory}`);
-    const prefix = `${directory}/`;
-    return this.paths()
-      .filter((path) => path.startsWith(prefix))
-      .map((path) => path.slice(prefix.length))
-      .filter((name) => !name.includes('/'));
+  #inode(path: string, create: boolean): Inode {
+    const known = this.#entries.get(path);
+    if (known !== undefined && create) throw diskError('exists', path);
+    if (known !== undefined) return known;
+    if (!create) throw diskError('not-found', path);
+    const inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), dirty: new Set<number>(), lied: new Set<number>() };
+    this.#entries.set(path, inode);
+    return inode;
   }
 
-  async makeDirectory(path: string): Promise<void> {
-    await this.#pass(`make ${path}`);
-  }
-
-  async rename(from: string, to: string): Promise<void> {
-    await this.#pass(`rename ${from}`);
-    const inode = this.#entries.get(from);
-    if (inode === undefined) throw diskError('not-found', from);
-    this.#entries.delete(from);
-    this.#entries.set(to, inode);
-  }
-
-  async remove(path: string): Promise<void> {
-    await this.#pass(`remove ${path}`);
-    this.#entries.delete(path);
-  }
-
-  async syncDirectory(path: string): Promise<void> {
-    await this.#pass(`sync-directory ${path}`);
-    const prefix = `${path}/`;
-    const inside = (found: string) => found.startsWith(prefix) && !found.slice(prefix.length).includes('/');
-    for (const found of this.#durableEntries.keys()) if (inside(found)) this.#durableEntries.delete(found);
-    for (const [found, inode] of this.#entries) if (inside(found)) this.#durableEntries.set(found, inode);
-  }
-
-  #file(inode: Inode, path: string): DiskFile {
+  #file(inode: Inode, path: string, pass: (operation: string) => Promise<void>): DiskFile {
     return {
       size: async () => {
-        await this.#pass(`size ${path}`);
+        await pass(`size ${path}`);
         return inode.content.length;
       },
       write: async (buffers, position) => {
         const bytes = Buffer.concat(buffers);
-        await this.#pass(`write ${path} ${position}+${bytes.length}`);
+        await pass(`write ${path} ${position}+${bytes.length}`);
         this.#write(inode, path, { bytes, position });
       },
       sync: async () => {
         // Only what was written before the call is promised.
         const pages = new Set(inode.dirty);
-        await this.#pass(`sync ${path}`);
+        await pass(`sync ${path}`);
         this.#sync(inode, path, pages);
       },
       read: async (target, position) => {
-        await this.#pass(`read ${path} ${position}+${target.length}`);
+        await pass(`read ${path} ${position}+${target.length}`);
         return inode.content.copy(target, 0, position, position + target.length);
       },
       truncate: async (sizeBytes) => {
-        await this.#pass(`truncate ${path} ${sizeBytes}`);
+        await pass(`truncate ${path} ${sizeBytes}`);
         this.#resize(inode, sizeBytes);
       },
-      close: () => this.#pass(`close ${path}`),
+      close: () => pass(`close ${path}`),
     };
   }
 
@@ -229,12 +227,15 @@ export class SimDisk implements Disk {
     return { content, durable: Buffer.from(content), dirty: new Set(), lied: new Set() };
   }
 
-  async #pass(operation: string): Promise<void> {
-    const life = this.#life;
-    await this.#gate(operation);
-    // What a dead process had under way neither happens nor returns.
+  /** What a dead process had under way, or begins, neither happens nor returns. */
+  async #pass(operation: string, life: number): Promise<void> {
+    if (life === this.#life) await this.#gate(operation);
     if (life !== this.#life) await new Promise(() => {});
   }
+}
+
+function isInside(directory: string, path: string): boolean {
+  return path.startsWith(`${directory}/`) && !path.includes('/', directory.length + 1);
 }
 
 function touch(inode: Inode, start: number, end: number): void {

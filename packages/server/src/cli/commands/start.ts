@@ -1,3 +1,4 @@
+import module from 'node:module';
 import { onInterruption } from '../exit.ts';
 
 export interface StartFlags {
@@ -9,6 +10,9 @@ export interface StartFlags {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
+/** When a start has its first requests behind it. */
+const KEEP_COMPILED_AFTER_MS = 2000;
+
 /** Serves until it is told to stop, and then drains; rejects when it can't start or go on. */
 export async function startCommand(flags: StartFlags): Promise<void> {
   const interruption = onInterruption();
@@ -19,6 +23,8 @@ export async function startCommand(flags: StartFlags): Promise<void> {
     interruption.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   if (!interruption.signal.aborted) process.stdout.write(`ready ${server.url}\n`);
+  // Otherwise only a clean exit would keep what Node compiled, and a killed server would start slowly for ever.
+  setTimeout(() => module.flushCompileCache(), KEEP_COMPILED_AFTER_MS).unref();
   try {
     await Promise.race([stopped, server.failed]);
   } finally {

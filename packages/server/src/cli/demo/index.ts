@@ -46,7 +46,8 @@ export async function demoCommand(options: DemoOptions): Promise<void> {
     );
   } catch (error) {
     const exitCode = interruption.exitCode();
-    if (exitCode === undefined) throw server === undefined ? error : withLog(explain(error, server.connection), logFile);
+    if (exitCode === undefined)
+      throw server === undefined ? error : withLog(explain(error, server.connection), logFile);
     terminal.write(
       `${terminal.paint('yellow', 'Stopped.')} ${options.data === undefined ? 'The temporary data are removed.' : `What was acknowledged is in ${shown(data)}.`}\n`,
     );
@@ -130,27 +131,31 @@ function howToGoOn({ terminal, server, data, left, kept }: GoOn): string[] {
   // As the user called it: from a clone there is no `sluice` on PATH.
   const name = process.env['npm_execpath'] === undefined ? 'sluice' : 'npx sluice';
   const flag = ` --data ${shown(data)}`;
-  const line = (command: string, what: string) => `  ${paint('cyan', command)}  ${paint('dim', what)}`;
+  const lines = (commands: readonly (readonly [string, string])[]) => {
+    const width = Math.max(...commands.map(([command]) => command.length));
+    return commands.map(
+      ([command, what]) => `  ${paint('cyan', command.padEnd(width))}  ${paint('dim', what)}`,
+    );
+  };
   if (!kept) {
     return [
       'The data were temporary and are removed. To keep them and go on:',
-      line(`${name} demo --data ./.sluice --keep`, 'then: sql, status, env, any AWS client'),
+      ...lines([[`${name} demo --data ./.sluice --keep`, 'then: sql, status, env, any AWS client']]),
     ];
   }
   const next = [
-    line(`${name} sql${flag}`, `the shell; try: select * from flights.departures limit 10;`),
-    line(`${name} status${flag} --watch`, 'streams, deliveries, tables'),
-    line(`eval "$(${name} env${flag})"`, `any AWS client at ${server.connection.endpoint}`),
-  ];
+    [`${name} sql${flag}`, 'the shell'],
+    [`${name} sql${flag} "select * from flights.departures limit 5"`, 'an answer'],
+    [`${name} status${flag} --watch`, 'streams, deliveries, tables'],
+    [`eval "$(${name} env${flag})"`, 'for any AWS client in this terminal'],
+  ] as const;
   return left
     ? [
-        `Sluice goes on at ${server.connection.endpoint} (process ${server.pid}).`,
-        ...next,
-        line(`kill ${server.pid}`, 'stops it in order'),
+        `Sluice goes on at ${server.connection.endpoint}, with its data in ${shown(data)}:`,
+        ...lines([...next, [`kill ${server.pid}`, 'stops it in order']]),
       ]
     : [
         `The data stay in ${shown(data)}. To go on:`,
-        line(`${name} start${flag}`, 'and in another terminal:'),
-        ...next,
+        ...lines([[`${name} start${flag}`, 'and in another terminal:'], ...next]),
       ];
 }

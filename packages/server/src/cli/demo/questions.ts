@@ -11,6 +11,8 @@ const AIRPORTS = `${NAMES.database}.${NAMES.airports}`;
 /** As the U.S. Department of Transportation counts: a flight is late from 15 minutes on. */
 const LATE_MINUTES = 15;
 const ROUTES = 10;
+/** Of all flights: an hour with fewer says nothing, but that late flights leave at night. */
+const HOUR_SHARE_MIN = 0.002;
 
 export interface Route {
   readonly from: string;
@@ -120,15 +122,17 @@ export function answerLines(answers: Answers, terminal: Terminal, size: ChartSiz
     `${paint('bold', 'Busiest routes')} ${paint('dim', '(flights, minutes late on average)')}`,
     ...barChart(answers.routes.slice(0, size.routes).map(routeBar(terminal)), terminal, { colour: 'cyan' }),
     '',
-    `${paint('bold', 'Late flights by hour of departure')} ${paint('dim', `(${LATE_MINUTES} minutes or more at their arrival)`)}`,
-    ...barChart(joinHours(answers.hours, size.hoursPerLine).map(hourBar), terminal, { colour: 'magenta' }),
+    `${paint('bold', 'Late flights by hour of departure')} ${paint('dim', `(${LATE_MINUTES} minutes or more at arrival; hours with few flights left out)`)}`,
+    ...barChart(joinHours(busyHours(answers), size.hoursPerLine).map(hourBar), terminal, {
+      colour: 'magenta',
+    }),
   ];
 }
 
 /** One line of the answers for where nothing can be rewritten. */
 export function answerSummary(answers: Answers): string {
   const route = answers.routes[0];
-  const worst = answers.hours.reduce<Hour | undefined>(
+  const worst = busyHours(answers).reduce<Hour | undefined>(
     (top, hour) => (top === undefined || hour.late > top.late ? hour : top),
     undefined,
   );
@@ -143,6 +147,10 @@ function routeBar({ unicode }: Terminal): (route: Route) => Bar {
     value: flights,
     text: `${count(flights)}  ${`${delayMinutes < 0 ? '' : '+'}${delayMinutes.toFixed(1)} min`.padStart(9)}`,
   });
+}
+
+function busyHours({ hours, flights }: Answers): Hour[] {
+  return hours.filter((hour) => hour.flights >= flights * HOUR_SHARE_MIN);
 }
 
 /** Hours put together in groups that begin at midnight. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { athenaOf, firehoseOf, glueOf, kinesisOf } from '../clients.ts';
 import type { Connection } from '../connection.ts';
 import { CliError } from '../exit.ts';
+import { count } from '../terminal/units.ts';
 import { readStatus, type StatusReport } from '../status/report.ts';
 import type { Event, Flights } from './flights.ts';
 import { NAMES, prepareLake } from './lake.ts';
@@ -12,7 +13,7 @@ import { questionsOf, type Answers, type Questions } from './questions.ts';
 /** Without a new row in the table for so long, the wait for the last ones is given up. */
 const STALLED_MS = 60_000;
 const STATUS_EVERY_MS = 400;
-const ASK_EVERY_MS = 1500;
+const ASK_EVERY_MS = 700;
 const COUNT_EVERY_MS = 100;
 
 /** What is known while it runs; the screen reads it. */
@@ -134,7 +135,7 @@ async function loadAirports({ flights, questions, put, signal, onStep }: Airport
   const all = await flights.airports();
   const missing = all.filter(({ key }) => !there.has(key));
   if (missing.length === 0) return;
-  await timed(onStep, `${missing.length} airports are in a table, by direct put`, async () => {
+  await timed(onStep, `${count(missing.length)} airports are in a table, by direct put`, async () => {
     await putAll(inBatches(missing), put, { progress: noProgress(), signal });
     for (let waitedMs = 0; (await questions.airportCodes()).size < all.length; waitedMs += COUNT_EVERY_MS) {
       if (waitedMs > STALLED_MS)

@@ -155,7 +155,7 @@ export function reportLines(
           ],
         ]
       : []),
-    ['rows added', count(rows), `each record exactly once: counted, and ${count(rows)} different flights`],
+    ['rows added', count(rows), 'each record exactly once: counted, and all different'],
     ['last row visible', duration(caughtUpMs), 'after the last acknowledgement'],
     [
       `${NAMES.database}.${NAMES.departures}`,

@@ -8,7 +8,7 @@ import { CliError } from '../exit.ts';
 
 const READY_MS_MAX = 30_000;
 const STOP_MS_MAX = 20_000;
-const LOG_LINES_SHOWN = 12;
+const LOG_LINES_SHOWN = 8;
 
 export interface ServerProcess {
   readonly connection: Connection;
@@ -128,8 +128,25 @@ function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('SLUICE_')));
 }
 
-/** The end of a server's log; undefined when it logged nothing. */
+/** The last things that a server logged, each once; undefined when it logged nothing. */
 export function lastWords(logFile: string): string | undefined {
-  const text = readFileSync(logFile, { encoding: 'utf8', flag: 'a+' }).trimEnd();
-  return text === '' ? undefined : `Its log ends with:\n${text.split('\n').slice(-LOG_LINES_SHOWN).join('\n')}`;
+  const lines = readFileSync(logFile, { encoding: 'utf8', flag: 'a+' }).trimEnd().split('\n').map(readable);
+  const last = [...new Set(lines)].filter(Boolean).slice(-LOG_LINES_SHOWN);
+  return last.length === 0 ? undefined : `Its log ends with:\n${last.map((line) => `  ${line}`).join('\n')}`;
+}
+
+/** A line of the log as people read it; a line that is no JSON (a crash of Node) as it is. */
+function readable(line: string): string {
+  try {
+    const { msg, err, role } = JSON.parse(line) as { msg?: string; role?: string; err?: { stack?: string } };
+    const where =
+      err?.stack
+        ?.split('\n')
+        .slice(0, 2)
+        .map((part) => part.trim())
+        .join(' ') ?? '';
+    return [role, msg, where].filter(Boolean).join(': ');
+  } catch {
+    return line;
+  }
 }

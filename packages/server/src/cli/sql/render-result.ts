@@ -19,6 +19,7 @@ export function renderResult(result: Result, terminal: Terminal, layout: Layout 
     const columns = result.columns.map(({ name, type }) => ({
       title: printable(name),
       align: isNumeric(type) ? ('right' as const) : ('left' as const),
+      whole: isNumeric(type) || /^(?:timestamp|date|time|boolean)/i.test(type),
     }));
     const table = renderTable({ columns, rows: cells }, terminal);
     if (table !== undefined) return table;

@@ -6,6 +6,8 @@ import { displayWidth, fit } from './width.ts';
 export interface TableColumn {
   readonly title: string;
   readonly align?: 'left' | 'right';
+  /** Its values are useless when cut (numbers, times): others give way, and only its title may be cut. */
+  readonly whole?: boolean;
 }
 
 export interface TableInput {
@@ -14,40 +16,47 @@ export interface TableInput {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A column is not narrowed below this; when the columns don't fit even so, the table doesn't. */
-const COLUMN_WIDTH_MIN = 6;
+/** Columns are not narrowed below these; when they don't fit even so, the table doesn't. */
+const TEXT_WIDTH_MIN = 10;
+const TITLE_WIDTH_MIN = 8;
 /** cli-table3's time grows with the square of the rows that it is given at once. */
 const ROWS_LAID_OUT_MAX = 100;
 /** A blank on either side. */
 const PADDING = 2;
 
+export interface ColumnWidths {
+  readonly natural: number;
+  readonly min: number;
+}
+
 /** Widths of the columns without padding that fit into `available` columns; undefined when none do. */
-export function fitColumns(natural: readonly number[], available: number): number[] | undefined {
-  const widths = [...natural];
+export function fitColumns(columns: readonly ColumnWidths[], available: number): number[] | undefined {
+  const widths = columns.map(({ natural, min }) => Math.max(min, Math.min(natural, available)));
   const spent = () => widths.reduce((sum, width) => sum + width + PADDING, widths.length - 1);
-  for (let over = spent() - available; over > 0; over = spent() - available) {
-    const widest = Math.max(...widths);
-    if (widest <= COLUMN_WIDTH_MIN) return undefined;
-    const next = Math.max(COLUMN_WIDTH_MIN, ...widths.filter((width) => width < widest));
-    const atWidest = widths.filter((width) => width === widest).length;
-    const cut = Math.max(1, Math.min(widest - next, Math.ceil(over / atWidest)));
-    for (const [index, width] of widths.entries()) if (width === widest) widths[index] = width - cut;
+  for (let over = spent() - available; over > 0; over--) {
+    const isWide = (width: number, index: number) => width > columns[index]!.min;
+    const widest = Math.max(...widths.filter(isWide));
+    // The last of equals gives way first: what stands in front is read first.
+    const index = widths.findLastIndex((width, at) => width === widest && isWide(width, at));
+    if (index === -1) return undefined;
+    widths[index] = widest - 1;
   }
   return widths;
 }
 
-export function naturalWidths({ columns, rows }: TableInput): number[] {
-  return columns.map(({ title }, index) =>
-    rows.reduce(
-      (widest, row) => Math.max(widest, displayWidth(row[index] ?? '')),
-      Math.max(1, displayWidth(title)),
-    ),
-  );
+export function columnWidths({ columns, rows }: TableInput): ColumnWidths[] {
+  return columns.map(({ title, whole }, index) => {
+    const titleWidth = Math.max(1, displayWidth(title));
+    const data = rows.reduce((widest, row) => Math.max(widest, displayWidth(row[index] ?? '')), 0);
+    const natural = Math.max(titleWidth, data);
+    const min = whole === true ? Math.max(data, Math.min(titleWidth, TITLE_WIDTH_MIN)) : TEXT_WIDTH_MIN;
+    return { natural, min: Math.min(natural, min) };
+  });
 }
 
 /** The table as lines, cells cut where they must be; undefined when the terminal is too narrow for its columns. */
 export function renderTable(input: TableInput, terminal: Terminal): string[] | undefined {
-  const widths = fitColumns(naturalWidths(input), terminal.columns());
+  const widths = fitColumns(columnWidths(input), terminal.columns());
   if (widths === undefined) return undefined;
   const { unicode, paint } = terminal;
   const ellipsis = unicode ? '…' : '~';

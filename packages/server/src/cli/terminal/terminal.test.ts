@@ -137,9 +137,21 @@ describe('tables', () => {
   });
   test('say when the terminal is too narrow', () => {
     assert.equal(renderTable(input, screen({ isTTY: true, columns: 12 }).terminal), undefined);
-    assert.deepEqual(fitColumns([6, 6], 17), [6, 6]);
-    assert.equal(fitColumns([6, 6], 16), undefined);
-    assert.deepEqual(fitColumns([100, 40, 6], 60), [23, 23, 6]);
+    const columns = (...widths: [number, number][]) => widths.map(([natural, min]) => ({ natural, min }));
+    assert.deepEqual(fitColumns(columns([6, 6], [6, 6]), 17), [6, 6]);
+    assert.equal(fitColumns(columns([6, 6], [6, 6]), 16), undefined);
+    assert.deepEqual(fitColumns(columns([100, 10], [40, 10], [6, 6]), 60), [23, 23, 6]);
+    assert.deepEqual(fitColumns(columns([100, 10], [40, 40], [6, 6]), 65), [11, 40, 6]);
+  });
+  test('cut titles and texts before numbers and times', () => {
+    const rows = [['a long text that can be cut', '2001-01-01 00:01:00', '5']];
+    const titles = [{ title: 'text' }, { title: 'at', whole: true }, { title: 'arrival_delay', whole: true }];
+    const lines = renderTable(
+      { columns: titles, rows },
+      screen({ isTTY: true, columns: 48 }, { NO_COLOR: '1' }).terminal,
+    );
+    assert.equal(lines?.[2], ' a long tex… │ 2001-01-01 00:01:00 │ 5');
+    assert.equal(lines?.[0], ' text        │ at                  │ arrival_d…');
   });
   test('of many rows are laid out whole', () => {
     const rows = Array.from({ length: 250 }, (_, index) => [String(index)]);

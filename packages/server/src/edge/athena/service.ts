@@ -101,6 +101,7 @@ function runningOperations(query: Query): Record<string, Operation> {
         'ResultConfiguration.EncryptionConfiguration': NO_OBJECT_STORE,
         'ResultConfiguration.ExpectedBucketOwner': NO_OBJECT_STORE,
         'ResultConfiguration.AclConfiguration': NO_OBJECT_STORE,
+        EngineConfiguration: 'the engine of the work group is not configured by queries',
         ExecutionParameters: 'parameters of statements are not in this version',
       },
       different: {
@@ -169,6 +170,7 @@ function readingOperations(query: Query): Record<string, Operation> {
         NextToken: nextToken,
         MaxResults: integer({ min: 1, max: ROWS_MAX }),
       }),
+      refused: { QueryResultType: 'results are given as rows' },
       handle: (input: OfExecution & Paged) => results(query, input),
     },
   };

@@ -60,6 +60,7 @@ export const TABLE_REFUSED: Readonly<Record<string, string>> = {
   'TableInput.ViewExpandedText': 'views are not in this version',
   'TableInput.ViewDefinition': 'views are not in this version',
   'TableInput.TargetTable': 'links to tables of other catalogues are not in this version',
+  'TableInput.FederatedTable': 'federated tables are not in this version',
   'TableInput.PartitionKeys.Parameters': 'columns have no parameters',
   'TableInput.StorageDescriptor.Columns.Parameters': 'columns have no parameters',
   'TableInput.StorageDescriptor.AdditionalLocations': 'a Delta table has one location',

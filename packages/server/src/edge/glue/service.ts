@@ -71,6 +71,7 @@ interface Paged extends InCatalog {
   readonly AttributesToGet?: readonly string[];
 }
 
+const ICEBERG_NAME = 'it names Iceberg tables: give TableInput.Name';
 const PAGE_SIZE = 100;
 const page = ({ NextToken, MaxResults }: Paged) => ({
   ...(NextToken === undefined || NextToken === '' ? {} : { token: NextToken }),
@@ -145,6 +146,7 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
   const reading = {
     TransactionId: TABLE_REFUSED['TransactionId']!,
     QueryAsOfTime: 'older versions of the entry are not kept; read older data with SQL',
+    AuditContext: 'audit records of Lake Formation are not in this version',
     IncludeStatusDetails: 'changes of tables have no status: they are done when the answer comes',
   };
   return {
@@ -152,6 +154,7 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
       input: structure({ CatalogId: catalogId, DatabaseName: required(name), TableInput: required(tableInputShape) }),
       refused: {
         ...TABLE_REFUSED,
+        Name: ICEBERG_NAME,
         PartitionIndexes: 'partition indexes are not in this version; the log of a Delta table is one',
         OpenTableFormatInput: 'Iceberg tables are not in this version',
       },
@@ -164,7 +167,7 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
     },
     GetTable: {
       input: structure({ CatalogId: catalogId, DatabaseName: required(name), Name: required(name) }),
-      refused: reading,
+      refused: { ...reading, AttributesToGet: 'the whole entry is given' },
       different: CATALOG_ID_DIFFERENT,
       async handle(input: OfDatabase & Named, context) {
         checkCatalog(input, context);
@@ -180,7 +183,7 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
         MaxResults: pageSize,
         AttributesToGet: list(oneOf('NAME', 'TABLE_TYPE')),
       }),
-      refused: reading,
+      refused: { ...reading, ResourceShareType: 'tables are not shared between catalogues' },
       different: CATALOG_ID_DIFFERENT,
       async handle(input: OfDatabase & Paged & { Expression?: string }, context) {
         checkCatalog(input, context);
@@ -208,6 +211,8 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
       }),
       refused: {
         ...TABLE_REFUSED,
+        Name: ICEBERG_NAME,
+        UpdateOpenTableFormatInput: 'Iceberg tables are not in this version',
         VersionId: 'versions of the entry are not kept, so there is none to compare with',
         ViewUpdateAction: 'views are not in this version',
         Force: 'there is nothing that it could override',

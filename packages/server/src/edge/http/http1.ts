@@ -17,8 +17,6 @@ export interface ProtocolOptions {
 
 /** How often requests that take too long are looked for. */
 export const SWEEP_MS = 1_000;
-/** A client that is refused in the middle of its body gets this long to read the answer. */
-const LINGER_MS = 2_000;
 
 /** A server without a port of its own: connections come by `emit('connection', socket)`. */
 export function createHttp1(options: ProtocolOptions): Server {
@@ -113,7 +111,8 @@ class Http1Exchange extends Exchange {
     this.body.release();
     this.#options.receiver.refuseBody(this, problem);
     const { socket } = this.#request;
-    const linger = this.#options.clock.timer(LINGER_MS, () => socket.destroy());
+    const { clock, limits } = this.#options;
+    const linger = clock.timer(limits.lingerMsMax, () => socket.destroy());
     const cancel = () => linger.cancel();
     this.#request.once('end', cancel);
     socket.once('close', cancel);

@@ -14,6 +14,8 @@ export interface HttpLimits {
   readonly bodyBytesTotalMax: number;
   /** Requests at a time of one HTTP/2 connection. */
   readonly streamsPerSessionMax: number;
+  /** How long a client that is refused in the middle of its body may go on before its connection is closed. */
+  readonly lingerMsMax: number;
   /** How long a stopping server lets requests end. */
   readonly closeMsMax: number;
 }
@@ -27,5 +29,6 @@ export const HTTP_LIMITS: HttpLimits = {
   connectionsMax: 4_096,
   bodyBytesTotalMax: 256 * 1024 * 1024,
   streamsPerSessionMax: 256,
+  lingerMsMax: 2_000,
   closeMsMax: 10_000,
 };

@@ -11,8 +11,8 @@ import {
 
 const NAME = new RegExp(NAME_PATTERN);
 const HASH_KEY = /^(0|[1-9]\d{0,38})$/;
-/** Base64 of the largest data. */
-const DATA_LENGTH_MAX = Math.ceil(RECORD_BYTES_MAX / 3) * 4;
+/** No base64 up to it has more than the largest data. */
+const DATA_LENGTH_MAX = Math.floor(RECORD_BYTES_MAX / 3) * 4;
 
 type Members = Readonly<Record<string, unknown>>;
 

@@ -121,18 +121,16 @@ export class DeliveryRunner {
     const ends = new Map(this.#shards()?.shards.map((shard) => [shard.uid, shard.nextOffset]));
     const reached = (): boolean =>
       this.#target !== undefined && [...ends].every(([uid, end]) => this.#nextOf(uid, 0) >= end);
-    const done = Promise.withResolvers<void>();
-    const watch = (): void => {
-      if (reached()) done.resolve();
-    };
-    this.#watchers.push(watch);
     this.#hurried = true;
     this.#dispatch({ kind: 'due' });
-    watch();
-    const drained = await this.#within(ms, done.promise);
+    const drained = await this.#until(reached, ms);
     this.#hurried = false;
-    this.#watchers = this.#watchers.filter((other) => other !== watch);
     return drained;
+  }
+
+  /** Resolves once the table's positions are known; false when that takes longer. */
+  positioned(ms: number): Promise<boolean> {
+    return this.#until(() => this.#target !== undefined, ms);
   }
 
   /** The next offset to deliver, by shard uid; undefined before positions were ever taken. */
@@ -509,6 +507,18 @@ export class DeliveryRunner {
     } catch {
       return undefined;
     }
+  }
+
+  async #until(condition: () => boolean, ms: number): Promise<boolean> {
+    if (condition()) return true;
+    const met = Promise.withResolvers<void>();
+    const watch = (): void => {
+      if (condition()) met.resolve();
+    };
+    this.#watchers.push(watch);
+    const done = await this.#within(ms, met.promise);
+    this.#watchers = this.#watchers.filter((other) => other !== watch);
+    return done;
   }
 
   #told(): void {

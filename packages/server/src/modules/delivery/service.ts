@@ -244,7 +244,8 @@ class DeliveryService implements Delivery {
   async #move(entry: Entry, definition: Definition): Promise<void> {
     const { runner } = entry;
     const before = runner.definition;
-    const drained = await runner.stop(this.#limits.drainMsMax);
+    const positioned = await runner.positioned(this.#limits.drainMsMax);
+    const drained = (await runner.stop(this.#limits.drainMsMax)) && positioned;
     const startOffsets = drained ? runner.nextOffsets() : undefined;
     const moved = startOffsets === undefined ? undefined : { ...definition, startOffsets };
     try {

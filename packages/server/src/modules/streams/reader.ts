@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ReadLimits, ReadResult, RecordRun } from './api.ts';
 import { cutRun, lengthOf } from './core/batch-reader.ts';
 import { allRemoved, cutoffMs, type NumberRange } from './core/retention.ts';
-import { damaged, isDiskError, shardNotFound } from './errors.ts';
+import { damaged, shardNotFound } from './errors.ts';
 import { BoundedCache } from './journal/bounded-cache.ts';
 import type { Journal } from './journal/journal.ts';
 import type { Piece } from './journal/piece.ts';
@@ -19,6 +19,11 @@ interface Place {
   /** Undefined for the active segment. */
   readonly segment: SealedSegment | undefined;
   readonly columns: EntryColumns;
+}
+
+/** Retention removed what lies before `start`. */
+interface Gap {
+  readonly start: number;
 }
 
 interface Reading {
@@ -54,32 +59,53 @@ export class Reader {
     };
     while (!reading.full && reading.recordsLeft > 0 && reading.offset < shard.nextOffset) {
       if (shard.gone) throw shardNotFound(shard.shardId);
-      const place = await this.#locate(shard, reading.offset);
-      const index = place.columns.find(Math.max(reading.offset, place.columns.firstOffsets[0]!));
-      if (reading.runs.length === 0 && this.#isExpired(shard, reading.offset, place.columns.arrivals[index]!)) {
-        await this.trim(shard);
-        const readable = Math.max(reading.offset, shard.trimOffset);
-        if (readable !== reading.offset) {
-          reading.offset = readable;
-          continue;
-        }
-      }
-      if (place.columns.firstOffsets[0]! > reading.offset) {
-        reading.offset = place.columns.firstOffsets[0]!;
-        shard.raiseTrim(reading.offset);
-      }
-      try {
-        await this.#cut(place, index, reading);
-      } catch (error) {
-        // Retention removed the file under the reader: the offsets are beyond the trim horizon now.
-        if (!isDiskError(error, 'not-found') || !this.#isRemoved(place.number)) throw error;
-      }
+      await this.#again(() => this.#readOn(shard, reading));
     }
     return this.#result(shard, reading);
   }
 
   /** First offset that arrived at `timestampMs` or later. */
-  async offsetAt(shard: Shard, timestampMs: number): Promise<number> {
+  offsetAt(shard: Shard, timestampMs: number): Promise<number> {
+    return this.#again(() => this.#offsetAt(shard, timestampMs));
+  }
+
+  /** Moves the shard's trim horizon to what retention and holds keep now. */
+  trim(shard: Shard): Promise<void> {
+    return this.#again(() => this.#trim(shard));
+  }
+
+  /** Runs `work` again when retention removed a segment under it. */
+  async #again<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { sealed } = this.#journal;
+    for (;;) {
+      const { removals } = sealed;
+      try {
+        return await work();
+      } catch (error) {
+        if (sealed.removals === removals) throw error;
+      }
+    }
+  }
+
+  async #readOn(shard: Shard, reading: Reading): Promise<void> {
+    const place = await this.#locate(shard, reading.offset);
+    if ('start' in place) {
+      shard.raiseTrim(place.start);
+      reading.offset = place.start;
+      return;
+    }
+    const index = place.columns.find(reading.offset);
+    if (reading.runs.length === 0 && this.#isExpired(shard, reading.offset, place.columns.arrivals[index]!)) {
+      await this.#trim(shard);
+      if (shard.trimOffset > reading.offset) {
+        reading.offset = shard.trimOffset;
+        return;
+      }
+    }
+    await this.#cut(place, index, reading);
+  }
+
+  async #offsetAt(shard: Shard, timestampMs: number): Promise<number> {
     const before = this.#journal.active;
     const own = before.columns.get(shard.uid);
     if (own !== undefined && own.length > 0 && own.arrivals[0]! < timestampMs) return firstAt(own, timestampMs, shard.nextOffset);
@@ -90,15 +116,15 @@ export class Reader {
     return Math.max(own === undefined || own.length === 0 ? start : firstAt(own, timestampMs, shard.nextOffset), shard.trimOffset);
   }
 
-  /** Moves the shard's trim horizon to what retention and holds keep now. */
-  async trim(shard: Shard): Promise<void> {
+  async #trim(shard: Shard): Promise<void> {
     const { trimArrivalMs } = shard;
     const cutoff = cutoffMs(this.#clock.nowMs(), shard.retentionMs);
     if (shard.trimOffset >= shard.nextOffset || (trimArrivalMs !== undefined && trimArrivalMs >= cutoff)) return;
-    shard.raiseTrim(Math.min(await this.offsetAt(shard, cutoff), shard.holdOffset));
+    shard.raiseTrim(Math.min(await this.#offsetAt(shard, cutoff), shard.holdOffset));
     if (shard.trimOffset >= shard.nextOffset) return;
-    const { columns } = await this.#locate(shard, shard.trimOffset);
-    shard.trimArrivalMs = columns.arrivals[columns.find(Math.max(shard.trimOffset, columns.firstOffsets[0]!))];
+    const place = await this.#locate(shard, shard.trimOffset);
+    if ('start' in place) shard.raiseTrim(place.start);
+    else shard.trimArrivalMs = place.columns.arrivals[place.columns.find(shard.trimOffset)];
   }
 
   #isExpired(shard: Shard, offset: number, arrivalMs: number): boolean {
@@ -106,41 +132,34 @@ export class Reader {
   }
 
   /** The offset must be before the shard's next one. */
-  async #locate(shard: Shard, offset: number): Promise<Place> {
+  async #locate(shard: Shard, offset: number): Promise<Place | Gap> {
     for (;;) {
-      const { active } = this.#journal;
-      const own = active.columns.get(shard.uid);
-      if (own !== undefined && own.length > 0 && own.firstOffsets[0]! <= offset)
-        return { number: active.header.number, segment: undefined, columns: own };
-      const found = await this.#journal.sealed.findOffset(shard.uid, offset);
-      if (this.#journal.active !== active) continue;
-      if (found !== undefined) {
-        const place = { number: found.segment.number, segment: found.segment, columns: found.columns };
-        this.#checkGap(shard, offset, place);
-        return place;
-      }
+      const { active, sealed } = this.#journal;
+      const number = active.header.number;
       const columns = active.columns.get(shard.uid);
-      if (columns === undefined || columns.length === 0) throw this.#lost(shard, offset);
-      const place = { number: active.header.number, segment: undefined, columns };
-      this.#checkGap(shard, offset, place);
-      return place;
+      if (columns !== undefined && columns.length > 0 && columns.firstOffsets[0]! <= offset)
+        return { number, segment: undefined, columns };
+      const { removals } = sealed;
+      const found = await sealed.findOffset(shard.uid, offset);
+      if (this.#journal.active !== active || sealed.removals !== removals) continue;
+      if (found === undefined) return this.#gap(shard, { offset, start: active.header.startOffsets.get(shard.uid) ?? 0, number });
+      const { segment, start } = found;
+      if (found.columns !== undefined) return { number: segment.number, segment, columns: found.columns };
+      return this.#gap(shard, { offset, start, number: segment.number });
     }
   }
 
   /** Offsets that are in no segment are fine when retention removed them, and damage when nobody did. */
-  #checkGap(shard: Shard, offset: number, place: Place): void {
-    if (place.columns.firstOffsets[0]! <= offset) return;
+  #gap(shard: Shard, found: { offset: number; start: number; number: number }): Gap {
     let after = 0;
-    for (const segment of this.#journal.sealed.list) if (segment.number < place.number) after = segment.number;
-    if (!allRemoved(this.#removed(), { after, before: place.number })) throw this.#lost(shard, offset);
+    for (const segment of this.#journal.sealed.list) if (segment.number < found.number) after = segment.number;
+    const removed = allRemoved(this.#removed(), { after, before: found.number });
+    if (!removed || found.start <= found.offset) throw this.#lost(shard, found.offset);
+    return { start: found.start };
   }
 
   #lost(shard: Shard, offset: number) {
     return damaged(`the journal, at offset ${offset} of ${shard.shardId} (${shard.uid}),`, 'a segment that has it is missing');
-  }
-
-  #isRemoved(number: number): boolean {
-    return this.#removed().some((range) => range.first <= number && range.last >= number);
   }
 
   async #cut(place: Place, firstIndex: number, reading: Reading): Promise<void> {

@@ -234,11 +234,10 @@ function syntaxError(root: JsonObject, sql: string): SqlError {
   return new SqlError({ code: 'syntax', message: `SYNTAX_ERROR: ${place}${message}` });
 }
 
-/** `line 1:8`, both from 1, of a byte position in the text. */
-export function lineAndColumn(sql: string, position: number): string {
-  const before = Buffer.from(sql).subarray(0, position).toString();
-  const lines = before.split('\n');
-  return `line ${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`;
+/** `line 1:8`, both from 1. Unlike places in the tree, that of an error counts characters and not bytes. */
+function lineAndColumn(sql: string, position: number): string {
+  const lines = Array.from(sql).slice(0, position).join('').split('\n');
+  return `line ${lines.length}:${Array.from(lines.at(-1)!).length + 1}`;
 }
 
 function refused(message: string, hint?: string): SqlError {

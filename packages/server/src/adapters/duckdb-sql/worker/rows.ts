@@ -1,18 +1,20 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
-import type { EngineColumn } from '../../../ports/sql-engine.ts';
+import { SqlError, type EngineColumn } from '../../../ports/sql-engine.ts';
 import type { Operations } from '../protocol.ts';
 import { csvField } from '../result-format.ts';
 import { ResultWriter } from '../result-writer.ts';
 import { STATEMENT_DATABASE } from '../engine-errors.ts';
 import { athenaType, exceedsBigint, formatterOf } from './athena-values.ts';
 
-/** Runs a statement and writes its rows as they come. */
+/** Runs a statement and writes its rows as they come. `assertWanted` throws when it was cancelled. */
 export async function writeRows(
   connection: DuckDBConnection,
   request: Operations['run']['request'],
+  assertWanted: () => void,
 ): Promise<Operations['run']['response']> {
   const start = performance.now();
   const result = await connection.stream(request.sql);
+  const streams = result.isStreaming;
   const writing = request.kind === 'explain' ? planTable(result) : new RowTable(result, request.unnamed);
   const writer = await ResultWriter.create(request.resultFile, writing.names, request.resultBytesMax);
   try {
@@ -24,6 +26,9 @@ export async function writeRows(
         if (full) await full;
       }
     }
+    assertWanted();
+    // A stream that failed ends like one that is complete; it only says that it is no stream any more.
+    if (streams && !result.isStreaming) await throwCause(connection, request.sql);
     const engineMs = performance.now() - start;
     const columns = writing.columns();
     return { columns, ...(await writer.finish(columns)), engineMs };
@@ -31,6 +36,17 @@ export async function writeRows(
     await writer.discard();
     throw error;
   }
+}
+
+/** The engine keeps the reason why a stream failed to itself, so the statement is run again without its rows. */
+async function throwCause(connection: DuckDBConnection, sql: string): Promise<never> {
+  await connection.run(`EXPLAIN ANALYZE ${sql}`);
+  throw new SqlError({
+    code: 'failed',
+    message: 'QUERY_ERROR: the query failed while its rows were read',
+    retry: 'backoff',
+    hint: 'Run the query again.',
+  });
 }
 
 interface Table {

@@ -73,20 +73,20 @@ export class Statements {
   }
 
   async conditions(request: Operations['conditions']['request'], use: UseConnection): Promise<(Condition | null)[]> {
-    return this.#connected(use, async (connection) => {
+    return this.#connected(use, async (connection, show) => {
       const views = request.tables.map((table, at) => ({ ...table, sql: this.#stubView(at, table.columns) }));
-      return withViews({ connection, views, database: request.database }, async () => {
-        const reader = await connection.runAndReadAll(`EXPLAIN (FORMAT json) ${request.sql.replace(EXPLAIN, '')}`);
-        const explained = String(reader.getRows()[0]?.[1]);
-        return conditionsOf(explained, request.tables).map((condition) => condition ?? null);
-      });
+      await show(views, request.database);
+      const reader = await connection.runAndReadAll(`EXPLAIN (FORMAT json) ${request.sql.replace(EXPLAIN, '')}`);
+      const explained = String(reader.getRows()[0]?.[1]);
+      return conditionsOf(explained, request.tables).map((condition) => condition ?? null);
     });
   }
 
   async run(request: Operations['run']['request'], use: UseConnection): Promise<Operations['run']['response']> {
-    return this.#connected(use, (connection) =>
-      withViews({ connection, views: request.tables, database: request.database }, () => writeRows(connection, request)),
-    );
+    return this.#connected(use, async (connection, show) => {
+      await show(request.tables, request.database);
+      return writeRows(connection, request, () => use(connection));
+    });
   }
 
   /** Zero rows under column names that can't be mistaken in the text of a plan. */
@@ -99,27 +99,31 @@ export class Statements {
     return `SELECT ${list.join(', ')} FROM read_parquet([${text(this.#stubFile)}], schema = MAP {${schema.join(', ')}})`;
   }
 
-  async #connected<Result>(use: UseConnection, work: (connection: DuckDBConnection) => Promise<Result>): Promise<Result> {
+  async #connected<Result>(use: UseConnection, work: (connection: DuckDBConnection, show: Show) => Promise<Result>): Promise<Result> {
     const connection = await this.#instance.connect();
+    const name = `statement_${randomBytes(16).toString('hex')}`;
+    let attached = false;
     try {
       use(connection);
-      return await work(connection);
+      return await work(connection, async (views, database) => {
+        if (views.length === 0) return;
+        attached = true;
+        await connection.run(viewStatements(name, views, database));
+      });
     } finally {
-      connection.disconnectSync();
+      // The answer doesn't wait for the clearing up.
+      void release(connection, attached ? name : undefined);
     }
   }
 }
 
+/** Gives the connection's statements these views, and the schema for names without one. */
+type Show = (views: readonly TableView[], database: string | undefined) => Promise<void>;
+
 /** Is given the connection of an operation, to interrupt it; throws when it was cancelled before. */
 export type UseConnection = (connection: DuckDBConnection) => void;
 
-async function withViews<Result>(
-  options: { readonly connection: DuckDBConnection; readonly views: readonly TableView[]; readonly database: string | undefined },
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const { connection, views, database } = options;
-  if (views.length === 0) return work();
-  const name = `statement_${randomBytes(16).toString('hex')}`;
+function viewStatements(name: string, views: readonly TableView[], database: string | undefined): string {
   const schemas = new Set(views.map((view) => view.database));
   if (database !== undefined) schemas.add(database);
   const statements = [`ATTACH ':memory:' AS ${name}`];
@@ -128,11 +132,16 @@ async function withViews<Result>(
     statements.push(`CREATE VIEW ${name}.${identifier(view.database)}.${identifier(view.name)} AS ${view.sql}`);
   }
   statements.push(`USE ${name}${database === undefined ? '' : `.${identifier(database)}`}`);
+  return statements.join(';\n');
+}
+
+async function release(connection: DuckDBConnection, name: string | undefined): Promise<void> {
   try {
-    await connection.run(statements.join(';\n'));
-    return await work();
+    if (name !== undefined) await connection.run(`USE memory; DETACH DATABASE IF EXISTS ${name}`);
+  } catch {
+    // Views that nobody can name any more; they go with the process.
   } finally {
-    await connection.run(`USE memory; DETACH DATABASE IF EXISTS ${name}`);
+    connection.disconnectSync();
   }
 }
 

@@ -29,6 +29,11 @@ export async function recover(
   const names = await disk.list(directory);
   for (const name of names.filter((found) => found.endsWith(UNFINISHED))) await disk.remove(`${directory}/${name}`);
   const numbers = names.map((name) => numberOf(name, 'seg')).filter((number) => number !== undefined);
+  for (const name of names) {
+    const number = numberOf(name, 'idx');
+    // Left when a crash came between the removal of a segment and that of its index.
+    if (number !== undefined && !numbers.includes(number)) await disk.remove(`${directory}/${name}`);
+  }
   const last = numbers.at(-1);
   const sealed = new SealedSegments({ disk, directory, limits, logger, numbers: numbers.slice(0, -1) });
   if (last === undefined) {

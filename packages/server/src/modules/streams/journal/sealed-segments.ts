@@ -32,7 +32,10 @@ export interface SealedSegment {
 /** Where a shard's records go on. */
 export interface Found {
   readonly segment: SealedSegment;
-  readonly columns: EntryColumns;
+  /** The shard's first offset in the segment; beyond the one asked for when that is in no segment any more. */
+  readonly start: number;
+  /** Undefined when `start` is beyond the offset. */
+  readonly columns: EntryColumns | undefined;
 }
 
 const CACHE_ENTRY_OVERHEAD_BYTES = 256;
@@ -46,6 +49,7 @@ export class SealedSegments {
   readonly #summaries: BoundedCache<number, Summary>;
   readonly #entries: BoundedCache<string, EntryColumns>;
   readonly #rebuilding = new Map<number, Promise<Buffer>>();
+  #removals = 0;
 
   constructor(options: { disk: Disk; directory: string; limits: StreamsLimits; logger: Logger; numbers: readonly number[] }) {
     this.#disk = options.disk;
@@ -55,6 +59,11 @@ export class SealedSegments {
     this.#summaries = new BoundedCache(options.limits.indexCacheBytesMax / 2);
     this.#entries = new BoundedCache(options.limits.indexCacheBytesMax / 2);
     for (const number of options.numbers) this.#list.push({ number, image: undefined, salt: undefined, recheck: undefined });
+  }
+
+  /** Rises when a segment is removed: what was found before may be gone. */
+  get removals(): number {
+    return this.#removals;
   }
 
   get list(): readonly SealedSegment[] {
@@ -100,8 +109,8 @@ export class SealedSegments {
     const at = await this.#search(async (segment) => ((await this.summary(segment)).row(uid)?.end ?? 0) > offset);
     const segment = this.#list[at];
     if (segment === undefined) return undefined;
-    const columns = await this.entries(segment, uid);
-    return columns === undefined ? undefined : { segment, columns };
+    const start = (await this.summary(segment)).row(uid)?.start ?? 0;
+    return { segment, start, columns: start > offset ? undefined : await this.entries(segment, uid) };
   }
 
   /** First offset of the shard that arrived at `timestampMs` or later; undefined when none of a sealed segment did. */
@@ -142,6 +151,7 @@ export class SealedSegments {
     for (const segment of segments) {
       const at = this.#list.indexOf(segment);
       if (at !== -1) this.#list.splice(at, 1);
+      this.#removals++;
       this.#summaries.delete(segment.number);
       await this.#disk.remove(this.#path(segmentName(segment.number)));
       await this.#disk.remove(this.#path(indexName(segment.number)));
@@ -160,7 +170,8 @@ export class SealedSegments {
       else low = middle + 1;
     }
     // Retention may have removed segments meanwhile.
-    return low === list.length ? this.#list.length : this.#list.findIndex((segment) => segment.number >= list[low]!.number);
+    const found = low === list.length ? -1 : this.#list.findIndex((segment) => segment.number >= list[low]!.number);
+    return found === -1 ? this.#list.length : found;
   }
 
   async #load(segment: SealedSegment): Promise<Summary> {

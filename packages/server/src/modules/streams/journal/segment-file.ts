@@ -125,14 +125,15 @@ export async function scanSegment(
   let stop: string | undefined;
   let windowBytes = WINDOW_BYTES;
   while (position < sizeBytes && stop === undefined) {
-    const window = await readWindow(file, position, Math.min(windowBytes, sizeBytes - position));
+    const wanted = Math.min(windowBytes, sizeBytes - position);
+    const window = await readWindow(file, position, wanted);
     let at = 0;
     for (;;) {
       const checked = checkBatch(window, at, { position: position + at, salt: header.salt, bytesMax: batchBytesMax });
       if (checked.kind === 'invalid') stop = checked.reason;
       if (checked.kind === 'short') {
         windowBytes = Math.max(WINDOW_BYTES, checked.bytes);
-        if (position + at + checked.bytes > sizeBytes) stop = 'the file ends inside it';
+        if (position + at + checked.bytes > sizeBytes || window.length < wanted) stop = 'the file ends inside it';
       }
       if (checked.kind !== 'valid') break;
       const batch = window.subarray(at, at + checked.bytes);
@@ -210,7 +211,7 @@ async function batchAt(
     const window = await readWindow(file, position, bytes);
     const checked = checkBatch(window, 0, { position, salt: expected.salt, bytesMax: expected.bytesMax });
     if (checked.kind === 'valid') return window.subarray(0, checked.bytes);
-    if (checked.kind === 'invalid' || position + checked.bytes > expected.sizeBytes) return undefined;
+    if (checked.kind === 'invalid' || position + checked.bytes > expected.sizeBytes || window.length < bytes) return undefined;
     bytes = checked.bytes;
   }
 }

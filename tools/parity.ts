@@ -63,7 +63,12 @@ function renderedService({ service, operations }: ServiceParity): string[] {
     if (operation.status === 'refused') continue;
     const members = Object.entries(operation.members);
     const supported = members.filter(([, parity]) => parity === 'supported').length;
-    lines.push(`### ${service} ${name}`, '', `Members supported as on AWS: ${supported} of ${members.length}.`, '');
+    lines.push(
+      `### ${service} ${name}`,
+      '',
+      `Members supported as on AWS: ${supported} of ${members.length}.`,
+      '',
+    );
     const others = members.filter(([, parity]) => parity !== 'supported');
     for (const [path, parity] of others) lines.push(`- \`${path}\` ${reason(parity)}`);
     if (others.length > 0) lines.push('');

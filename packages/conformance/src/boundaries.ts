@@ -32,7 +32,13 @@ export function boundaryCases(model: Model, operation: string, sample: Json): Bo
   return cases;
 }
 
-type Add = (path: Path, printed: string, constraint: string, value: unknown, rule: string | undefined) => void;
+type Add = (
+  path: Path,
+  printed: string,
+  constraint: string,
+  value: unknown,
+  rule: string | undefined,
+) => void;
 
 function walk(model: Model, shape: ModelShape, value: unknown, path: Path, printed: string, add: Add): void {
   constraints(shape, value, path, printed, add);
@@ -47,12 +53,19 @@ function walk(model: Model, shape: ModelShape, value: unknown, path: Path, print
     }
   }
   if (shape.type === 'list') {
-    walk(model, model.shape(shape.member!.target), (value as unknown[])[0], [...path, 0], `${printed}.1.member`, add);
+    walk(
+      model,
+      model.shape(shape.member!.target),
+      (value as unknown[])[0],
+      [...path, 0],
+      `${printed}.1.member`,
+      add,
+    );
   }
 }
 
 function constraints(shape: ModelShape, value: unknown, path: Path, printed: string, add: Add): void {
-  const length = trait<{ min?: number; max?: number }>(shape, 'length');
+  const length = trait(shape, 'length');
   if (length?.max !== undefined && length.max <= LENGTH_TRIED_MAX) {
     const rule = `Member must have length less than or equal to ${length.max}`;
     add(path, printed, 'length max', resized(shape, value, length.max + 1), rule);
@@ -64,18 +77,31 @@ function constraints(shape: ModelShape, value: unknown, path: Path, printed: str
     const rule = `Member must have length greater than or equal to ${length.min}`;
     add(path, printed, 'length min', resized(shape, value, length.min - 1), rule);
   }
-  const range = trait<{ min?: number; max?: number }>(shape, 'range');
+  const range = trait(shape, 'range');
   if (range?.max !== undefined) {
-    add(path, printed, 'range max', range.max + 1, `Member must have value less than or equal to ${range.max}`);
+    add(
+      path,
+      printed,
+      'range max',
+      range.max + 1,
+      `Member must have value less than or equal to ${range.max}`,
+    );
     add(path, printed, 'at range max', range.max, undefined);
   }
   if (range?.min !== undefined) {
-    add(path, printed, 'range min', range.min - 1, `Member must have value greater than or equal to ${range.min}`);
+    add(
+      path,
+      printed,
+      'range min',
+      range.min - 1,
+      `Member must have value greater than or equal to ${range.min}`,
+    );
     add(path, printed, 'at range min', range.min, undefined);
   }
-  const pattern = trait<string>(shape, 'pattern');
+  const pattern = trait(shape, 'pattern');
   const broken = pattern === undefined ? undefined : breaking(pattern);
-  if (broken !== undefined) add(path, printed, 'pattern', broken, 'Member must satisfy regular expression pattern: ');
+  if (broken !== undefined)
+    add(path, printed, 'pattern', broken, 'Member must satisfy regular expression pattern: ');
   if (shape.type === 'enum') {
     add(path, printed, 'enum', 'NOT_A_VALUE', `Member must satisfy enum value set: [`);
   }
@@ -100,7 +126,8 @@ function breaking(pattern: string): string | undefined {
 
 function replaced(from: unknown, [key, ...rest]: Path, value: unknown): unknown {
   if (key === undefined) return value;
-  if (Array.isArray(from)) return from.map((item, at) => (at === key ? replaced(item, rest, value) : (item as unknown)));
+  if (Array.isArray(from))
+    return from.map((item, at) => (at === key ? replaced(item, rest, value) : (item as unknown)));
   const { [String(key)]: present, ...others } = from as Json;
   const next = replaced(present, rest, value);
   return next === undefined ? others : { ...others, [key]: next };

@@ -44,14 +44,26 @@ export class Model {
   }
 }
 
-export function trait<Value>(
-  of: { readonly traits?: Readonly<Record<string, unknown>> },
-  name: string,
-): Value | undefined {
-  return of.traits?.[`smithy.api#${name}`] as Value | undefined;
+/** Traits that the tests read, with the values that they have. */
+interface Traits {
+  readonly required: object;
+  readonly pattern: string;
+  readonly enumValue: string;
+  readonly length: { readonly min?: number; readonly max?: number };
+  readonly range: { readonly min?: number; readonly max?: number };
 }
 
-const DIRECTORY = resolve(process.env['SLUICE_ORACLES'] ?? join(import.meta.dirname, '../../../../shared/oracles'), 'aws-models');
+export function trait<Name extends keyof Traits>(
+  of: { readonly traits?: Readonly<Record<string, unknown>> },
+  name: Name,
+): Traits[Name] | undefined {
+  return of.traits?.[`smithy.api#${name}`] as Traits[Name] | undefined;
+}
+
+const DIRECTORY = resolve(
+  process.env['SLUICE_ORACLES'] ?? join(import.meta.dirname, '../../../../shared/oracles'),
+  'aws-models',
+);
 
 /** Why tests against the models can't run here; false when they can. */
 export const modelsAbsent: string | false = existsSync(DIRECTORY)

@@ -20,7 +20,11 @@ const kinesis = {
   ListShards: { StreamName: STREAM, MaxResults: 10 },
   PutRecord: { StreamName: STREAM, PartitionKey: 'key', Data: DATA },
   PutRecords: { StreamName: STREAM, Records: [{ PartitionKey: 'key', Data: DATA, ExplicitHashKey: '0' }] },
-  GetShardIterator: { StreamName: STREAM, ShardId: 'shardId-000000000000', ShardIteratorType: 'TRIM_HORIZON' },
+  GetShardIterator: {
+    StreamName: STREAM,
+    ShardId: 'shardId-000000000000',
+    ShardIteratorType: 'TRIM_HORIZON',
+  },
   GetRecords: { ShardIterator: 'AAAA', Limit: 10 },
   IncreaseStreamRetentionPeriod: { StreamName: STREAM, RetentionPeriodHours: 48 },
   DecreaseStreamRetentionPeriod: { StreamName: STREAM, RetentionPeriodHours: 24 },
@@ -118,7 +122,12 @@ const glue = {
     },
   },
   GetDatabase: { CatalogId: '000000000000', Name: 'conformance_absent' },
-  GetDatabases: { CatalogId: '000000000000', MaxResults: 10, ResourceShareType: 'ALL', AttributesToGet: ['NAME'] },
+  GetDatabases: {
+    CatalogId: '000000000000',
+    MaxResults: 10,
+    ResourceShareType: 'ALL',
+    AttributesToGet: ['NAME'],
+  },
   DeleteDatabase: { CatalogId: '000000000000', Name: 'conformance_absent' },
   CreateTable: { ...inDatabase, TableInput: table },
   GetTable: { ...inDatabase, Name: 'absent' },
@@ -145,7 +154,10 @@ const athena = {
 export const SAMPLES: Readonly<
   Record<
     ServiceName,
-    { readonly targetPrefix: string; readonly operations: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
+    {
+      readonly targetPrefix: string;
+      readonly operations: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    }
   >
 > = {
   kinesis: { targetPrefix: 'Kinesis_20131202', operations: kinesis },
@@ -156,12 +168,3 @@ export const SAMPLES: Readonly<
 
 export type ServiceName = 'kinesis' | 'firehose' | 'glue' | 'athena';
 export const SERVICE_NAMES: readonly ServiceName[] = ['kinesis', 'firehose', 'glue', 'athena'];
-
-/**
- * Bounds that this version holds in its own words, or at another place than the models of 2025: the message that is
- * expected instead, by service, operation, path and constraint.
- */
-export const OTHER_WORDING: Readonly<Record<string, RegExp>> = {
-  'kinesis PutRecord data length max': /the limit is 1048576 bytes/,
-  'kinesis PutRecords records.1.member.data length max': /the limit is 1048576 bytes/,
-};

@@ -62,7 +62,11 @@ export function signedHeaders(to: Target, options: PostOptions, body: Buffer): R
 
 function errorOf(text: string): { type: string; message: string } {
   try {
-    const { __type = '', message, Message } = JSON.parse(text) as Record<'__type' | 'message' | 'Message', string | undefined>;
+    const {
+      __type = '',
+      message,
+      Message,
+    } = JSON.parse(text) as Record<'__type' | 'message' | 'Message', string | undefined>;
     return { type: __type, message: message ?? Message ?? '' };
   } catch {
     return { type: '', message: '' };

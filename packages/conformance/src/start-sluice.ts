@@ -42,7 +42,9 @@ export async function startSluice(options: StartOptions = {}): Promise<StartedSl
   child.stderr.on('data', read);
   child.once('error', ready.reject);
   const timer = setTimeout(() => ready.reject(new Error(`not ready in time:\n${output}`)), READY_MS_MAX);
-  void ended.then((code) => ready.reject(new Error(`ended with ${String(code)} before it was ready:\n${output}`)));
+  void ended.then((code) =>
+    ready.reject(new Error(`ended with ${String(code)} before it was ready:\n${output}`)),
+  );
   const clean = async () => {
     if (options.data === undefined) await rm(data, { recursive: true, force: true });
   };

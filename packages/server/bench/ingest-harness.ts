@@ -11,7 +11,13 @@ const directory = process.argv[2]!;
 const clock = createSystemClock();
 const parts = { clock, logger: quietLogger, metrics: quietMetrics };
 const meta = await openSqliteMetaStore(':memory:');
-const streams = await createStreams({ disk: createNodeDisk(), directory, meta, random: createSystemRandom(), ...parts });
+const streams = await createStreams({
+  disk: createNodeDisk(),
+  directory,
+  meta,
+  random: createSystemRandom(),
+  ...parts,
+});
 const server = await createHttpServer({
   host: '127.0.0.1',
   port: 0,

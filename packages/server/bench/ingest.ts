@@ -1,5 +1,14 @@
 /** (a) PutRecords, PutRecord, GetRecords and put-to-get latency, against the limit server and kinesalite in the same run. */
-import { createStream, call, putRecordsBodies, runLoad, startKinesalite, startLimit, startTarget, type Target } from './load-run.ts';
+import {
+  createStream,
+  call,
+  putRecordsBodies,
+  runLoad,
+  startKinesalite,
+  startLimit,
+  startTarget,
+  type Target,
+} from './load-run.ts';
 import { compare, createReport, type Report } from './report.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
@@ -40,7 +49,11 @@ const WORKS: readonly Work[] = [
     connections: 32,
     recordsPerRequest: 1,
     bodies: Array.from({ length: 256 }, (_, index) =>
-      JSON.stringify({ StreamName: STREAM, PartitionKey: `device-${index}`, Data: Buffer.alloc(200, index).toString('base64') }),
+      JSON.stringify({
+        StreamName: STREAM,
+        PartitionKey: `device-${index}`,
+        Data: Buffer.alloc(200, index).toString('base64'),
+      }),
     ),
     goals: { limit: 0.6, kinesalite: 4 },
   },
@@ -103,7 +116,13 @@ async function gets(report: Report, sluice: Target, limit: Target): Promise<void
     ShardIteratorType: 'TRIM_HORIZON',
   });
   const rate = async ({ port }: Target, body: object) => {
-    const result = await runLoad({ port, operation: 'GetRecords', bodies: [JSON.stringify(body)], connections: 2, seconds: SECONDS });
+    const result = await runLoad({
+      port,
+      operation: 'GetRecords',
+      bodies: [JSON.stringify(body)],
+      connections: 2,
+      seconds: SECONDS,
+    });
     return (result.requests * 10_000) / result.seconds;
   };
   const ours: number[] = [];
@@ -136,7 +155,8 @@ async function putToGet(report: Report, { port }: Target): Promise<void> {
     const startMs = performance.now();
     await call(port, 'PutRecord', { StreamName: name, PartitionKey: 'k', Data: 'YWJj' });
     const answer = await call(port, 'GetRecords', { ShardIterator: iterator });
-    if ((answer['Records'] as unknown[]).length !== 1) throw new Error('a record was not there right after its put');
+    if ((answer['Records'] as unknown[]).length !== 1)
+      throw new Error('a record was not there right after its put');
     times.push(performance.now() - startMs);
     iterator = answer['NextShardIterator'];
   }

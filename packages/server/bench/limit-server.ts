@@ -16,7 +16,8 @@ function commit(): void {
   const group = waiting;
   waiting = [];
   const buffers = group.flatMap((entry) => entry.buffers);
-  for (let first = 0; first < buffers.length; first += 1024) writevSync(file, buffers.slice(first, first + 1024));
+  for (let first = 0; first < buffers.length; first += 1024)
+    writevSync(file, buffers.slice(first, first + 1024));
   fdatasync(file, () => {
     syncing = false;
     for (const entry of group) entry.done();
@@ -29,10 +30,15 @@ const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
-    const body = JSON.parse(Buffer.concat(chunks).toString()) as { Records?: Record[]; From?: number } & Record;
+    const body = JSON.parse(Buffer.concat(chunks).toString()) as {
+      Records?: Record[];
+      From?: number;
+    } & Record;
     if (body.From !== undefined) {
       const page = records.slice(body.From, body.From + 10_000);
-      const text = page.map((data, index) => `{"SequenceNumber":"${index}","Data":"${data.toString('base64')}"}`);
+      const text = page.map(
+        (data, index) => `{"SequenceNumber":"${index}","Data":"${data.toString('base64')}"}`,
+      );
       return void response.end(`{"Records":[${text.join(',')}]}`);
     }
     const puts = body.Records ?? [body];
@@ -45,14 +51,18 @@ const server = createServer((request, response) => {
     }
     const done = (): void => {
       const first = records.length;
-      const text = puts.map((_, index) => `{"SequenceNumber":"${first + index}","ShardId":"shardId-000000000000"}`);
+      const text = puts.map(
+        (_, index) => `{"SequenceNumber":"${first + index}","ShardId":"shardId-000000000000"}`,
+      );
       response.end(body.Records ? `{"FailedRecordCount":0,"Records":[${text.join(',')}]}` : text[0]);
     };
     waiting.push({ buffers: [buffer.subarray(0, at)], done });
     commit();
   });
 });
-server.listen(0, '127.0.0.1', () => console.log(`ready http://127.0.0.1:${(server.address() as { port: number }).port}`));
+server.listen(0, '127.0.0.1', () =>
+  console.log(`ready http://127.0.0.1:${(server.address() as { port: number }).port}`),
+);
 process.on('SIGTERM', () => {
   closeSync(file);
   rmSync(directory, { recursive: true });

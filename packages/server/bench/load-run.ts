@@ -34,9 +34,13 @@ export async function startKinesalite(): Promise<Target | undefined> {
   const path = process.env['BENCH_KINESALITE'];
   if (path === undefined) return undefined;
   const port = 20_000 + Math.floor(Math.random() * 20_000);
-  const child = spawn(process.execPath, [join(path, 'cli.js'), '--port', String(port), '--createStreamMs', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(path, 'cli.js'), '--port', String(port), '--createStreamMs', '0'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   await once(child.stdout, 'data');
   return {
     port,
@@ -70,7 +74,8 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   child.stdout.on('data', (chunk) => (output += chunk));
   await once(child, 'close');
   const result = JSON.parse(output) as LoadResult;
-  if (result.failed > 0) throw new Error(`${result.failed} of ${result.requests} requests of ${load.operation} failed`);
+  if (result.failed > 0)
+    throw new Error(`${result.failed} of ${result.requests} requests of ${load.operation} failed`);
   return result;
 }
 
@@ -102,7 +107,10 @@ export async function createStream(port: number, name: string, shards: number): 
 }
 
 /** Bodies of PutRecords, with keys that spread over all shards. */
-export function putRecordsBodies(stream: string, sizes: { records: number; bytes: number; bodies: number }): string[] {
+export function putRecordsBodies(
+  stream: string,
+  sizes: { records: number; bytes: number; bodies: number },
+): string[] {
   let key = 0;
   return Array.from({ length: sizes.bodies }, () =>
     JSON.stringify({

@@ -39,15 +39,28 @@ async function generate(load: Load): Promise<LoadResult> {
   const latencies: number[] = [];
   let failed = 0;
   const done = Array.from({ length: load.connections }, (_, connection) =>
-    drive({ port: load.port, endMs, next: (turn) => requests[(connection + turn * load.connections) % requests.length]! }, (ok, ms) => {
-      if (!ok) failed++;
-      if (performance.now() >= startMs) latencies.push(ms);
-    }),
+    drive(
+      {
+        port: load.port,
+        endMs,
+        next: (turn) => requests[(connection + turn * load.connections) % requests.length]!,
+      },
+      (ok, ms) => {
+        if (!ok) failed++;
+        if (performance.now() >= startMs) latencies.push(ms);
+      },
+    ),
   );
   await Promise.all(done);
   latencies.sort((a, b) => a - b);
   const quantile = (part: number) => latencies[Math.floor(latencies.length * part)] ?? 0;
-  return { requests: latencies.length, failed, seconds: load.seconds, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
+  return {
+    requests: latencies.length,
+    failed,
+    seconds: load.seconds,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+  };
 }
 
 function requestOf(operation: string, body: string): Buffer {
@@ -71,7 +84,7 @@ function drive(
   const socket = connect({ port: work.port, host: '127.0.0.1', noDelay: true });
   let turn = 0;
   let sentMs = 0;
-  let head = Buffer.alloc(0);
+  let head: Buffer = Buffer.alloc(0);
   let bodyLeft = -1;
   let ok = true;
   const send = (): void => {

@@ -13,11 +13,20 @@ export async function run(report: Report): Promise<void> {
     const rounds = new Map<number, number[]>(SHARDS.map((shards) => [shards, []]));
     for (const shards of SHARDS) await createStream(port, `bench-${shards}`, shards);
     const bodies = new Map(
-      SHARDS.map((shards) => [shards, putRecordsBodies(`bench-${shards}`, { records: 500, bytes: 200, bodies: 16 })]),
+      SHARDS.map((shards) => [
+        shards,
+        putRecordsBodies(`bench-${shards}`, { records: 500, bytes: 200, bodies: 16 }),
+      ]),
     );
     for (let round = 0; round < ROUNDS; round++) {
       for (const shards of SHARDS) {
-        const load = { port, operation: 'PutRecords', bodies: bodies.get(shards)!, connections: 4, seconds: SECONDS };
+        const load = {
+          port,
+          operation: 'PutRecords',
+          bodies: bodies.get(shards)!,
+          connections: 4,
+          seconds: SECONDS,
+        };
         const result = await runLoad(load);
         rounds.get(shards)!.push((result.requests * 500) / result.seconds);
       }

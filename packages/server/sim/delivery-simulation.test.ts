@@ -17,7 +17,10 @@ async function caughtBy(bug: PlantedBug): Promise<{ seed: number; message: strin
 }
 
 test('a commit without txn is caught: rows are doubled', async () => {
-  assert.match((await caughtBy('rows-without-txn'))?.message ?? 'not caught', /is in table and table|^parts of/);
+  assert.match(
+    (await caughtBy('rows-without-txn'))?.message ?? 'not caught',
+    /is in table and table|^parts of/,
+  );
 });
 
 test('a commit of rejected records without txn is caught: they are doubled', async () => {
@@ -27,7 +30,19 @@ test('a commit of rejected records without txn is caught: they are doubled', asy
 test('the simulation meets what it is for', async () => {
   const traces = await Promise.all([1, 2, 3, 4, 5].map((seed) => simulateDelivery(seed)));
   const lines = traces.flat();
-  for (const expected of [/^crash: kill/, /^crash: power/, /^restart/, /^unknown fields: evolve/, /^faults .*0\.3/, /^ {2}events_rejected: create/])
-    assert.ok(lines.some((line) => expected.test(line)), String(expected));
-  assert.ok(traces.every((trace) => /^[1-9]\d* rows/.test(trace.findLast((line) => line.includes(' rows, '))!)));
+  for (const expected of [
+    /^crash: kill/,
+    /^crash: power/,
+    /^restart/,
+    /^unknown fields: evolve/,
+    /^faults .*0\.3/,
+    /^ {2}events_rejected: create/,
+  ])
+    assert.ok(
+      lines.some((line) => expected.test(line)),
+      String(expected),
+    );
+  assert.ok(
+    traces.every((trace) => /^[1-9]\d* rows/.test(trace.findLast((line) => line.includes(' rows, '))!)),
+  );
 });

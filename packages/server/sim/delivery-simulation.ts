@@ -21,6 +21,7 @@ import { DeliveryWorld } from './delivery-world.ts';
 const STEPS = 400;
 const HOUR_MS = 3_600_000;
 const RESTART_ATTEMPTS_MAX = 50;
+const DELIVER_ROUNDS_MAX = 500;
 const POLICIES = ['ignore', 'reject', 'evolve'] as const;
 const COLUMNS = [
   { name: 'rec', type: 'string' },
@@ -28,7 +29,14 @@ const COLUMNS = [
   { name: 'parts', type: 'int' },
 ];
 /** Small, so that batches are many and their bounds are met. */
-const LIMITS = { batchRecordsMax: 12, readRecordsMax: 5, readBytesMax: 400, inFlightBytesMax: 600, bufferedBytesMax: 2_000, drainMsMax: 2_000 };
+const LIMITS = {
+  batchRecordsMax: 12,
+  readRecordsMax: 5,
+  readBytesMax: 400,
+  inFlightBytesMax: 600,
+  bufferedBytesMax: 2_000,
+  drainMsMax: 2_000,
+};
 
 const logger: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
 const metrics: Metrics = {
@@ -108,7 +116,12 @@ class Run {
 
   async #createTable(name: string): Promise<void> {
     const { catalog } = this.#process;
-    await catalog.createTable('db', { name, columns: COLUMNS, partitionKeys: [], parameters: { table_type: 'DELTA' } });
+    await catalog.createTable('db', {
+      name,
+      columns: COLUMNS,
+      partitionKeys: [],
+      parameters: { table_type: 'DELTA' },
+    });
   }
 
   async #act(): Promise<void> {
@@ -134,7 +147,9 @@ class Run {
     const partitionKeys = names.map(() => `key-${random.below(8)}`);
     const { streams, delivery } = this.#process;
     const { life } = this.#world;
-    const put: Promise<unknown> = direct ? delivery.put('direct', data) : streams.append('source', { partitionKeys, data });
+    const put: Promise<unknown> = direct
+      ? delivery.put('direct', data)
+      : streams.append('source', { partitionKeys, data });
     put.then(
       () => {
         if (life !== this.#world.life) return;
@@ -151,10 +166,14 @@ class Run {
     const dice = random.below(10);
     if (dice === 0) return `{"rec":"${name}",`;
     if (dice === 1) return `{"rec":"${name}","part":0,"parts":2}{"rec":"${name}","part":"x","parts":2}`;
-    if (dice === 2) return `{"rec":"${name}","part":0,"parts":1,"more${random.below(4)}":${random.pick(['1', '"x"'])}}`;
+    if (dice === 2)
+      return `{"rec":"${name}","part":0,"parts":1,"more${random.below(4)}":${random.pick(['1', '"x"'])}}`;
     if (dice === 3) return `{"rec":"${name}","part":0,"parts":1,"stranger":null}`;
     const parts = 1 + random.below(3);
-    return Array.from({ length: parts }, (_, part) => `{"rec":"${name}","part":${part},"PARTS":"${parts}"}`).join('');
+    return Array.from(
+      { length: parts },
+      (_, part) => `{"rec":"${name}","part":${part},"PARTS":"${parts}"}`,
+    ).join('');
   }
 
   #changePolicy(): void {
@@ -163,7 +182,12 @@ class Run {
     const { catalog } = this.#process;
     catalog
       .table('db', 'events')
-      .then((table) => catalog.updateTable('db', { ...table, parameters: { ...table.parameters, 'sluice.unknown-fields': policy } }))
+      .then((table) =>
+        catalog.updateTable('db', {
+          ...table,
+          parameters: { ...table.parameters, 'sluice.unknown-fields': policy },
+        }),
+      )
       .catch(() => {});
   }
 
@@ -207,13 +231,13 @@ class Run {
         (process) => ({ process }),
         (error: unknown) => ({ error }),
       );
-      let ended = false;
-      void opening.then(() => (ended = true));
+      const recovery = { ended: false };
+      void opening.then(() => (recovery.ended = true));
       let crashed = false;
       const crashes = attempt < RESTART_ATTEMPTS_MAX / 2 && this.#world.random.chance(0.2);
-      for (let steps = this.#world.random.below(40); crashes && steps >= 0 && !ended; steps--) {
+      for (let steps = crashes ? this.#world.random.below(40) : -1; steps >= 0 && !recovery.ended; steps--) {
         await this.#world.step();
-        crashed = steps === 0 && !ended;
+        crashed = steps === 0 && !recovery.ended;
       }
       if (crashed) {
         await this.#world.crash(this.#world.random.chance(0.5) ? 'kill' : 'power');
@@ -235,12 +259,36 @@ class Run {
     const random = new SeededRandom(world.random.word());
     const { writer, readFile } = world.rowWriter();
     const engine = new JsonEngine({ readFile });
-    const tables = createDeltaTables({ engine, storeFor: (root) => world.storeFor(root), clock, random, logger });
+    const tables = createDeltaTables({
+      engine,
+      storeFor: (root) => world.storeFor(root),
+      clock,
+      random,
+      logger,
+    });
     const meta = this.#meta;
     const catalog = await createCatalog({ meta, clock, logger, dataDirectory: '/data/lake', tables });
-    const streams = await createStreams({ disk: disk.attach(), directory: '/data/streams', meta, clock, random, logger, metrics });
+    const streams = await createStreams({
+      disk: disk.attach(),
+      directory: '/data/streams',
+      meta,
+      clock,
+      random,
+      logger,
+      metrics,
+    });
     const seen = this.#bug === undefined ? catalog : withBug(catalog, this.#bug);
-    const delivery = await createDelivery({ meta, streams, catalog: seen, clock, random, logger, metrics, writer, limits: LIMITS });
+    const delivery = await createDelivery({
+      meta,
+      streams,
+      catalog: seen,
+      clock,
+      random,
+      logger,
+      metrics,
+      writer,
+      limits: LIMITS,
+    });
     return { streams, catalog, delivery };
   }
 
@@ -269,18 +317,20 @@ class Run {
     this.#world.note(`${delivered.length} rows, ${rejected.length} rejected`);
     if (!complete) return;
     for (const [name, { acknowledged, direct }] of this.#records)
-      if (acknowledged && (direct || !this.#expired)) assert.ok(places.has(name), `${name} was acknowledged and is nowhere`);
+      if (acknowledged && (direct || !this.#expired))
+        assert.ok(places.has(name), `${name} was acknowledged and is nowhere`);
     await this.#checkOrder(delivered.map((row) => String(row['rec'])));
   }
 
   async #deliverAll(): Promise<void> {
-    for (;;) {
+    for (let round = 1; round <= DELIVER_ROUNDS_MAX; round++) {
       const progress = await this.#world.drive(this.#process.delivery.progress());
       if (progress.every((each) => each.lagRecords === 0)) return;
       for (let steps = 0; steps < 100; steps++)
         if (!(await this.#world.step())) this.#world.clock.advance(this.#world.clock.untilNextMs() ?? 1);
-      if (this.#world.trace.length > 2_000_000) throw new Error('it never delivers all');
+      if (round % 10 === 0) await this.#check({ complete: false });
     }
+    throw new Error('it never delivers all');
   }
 
   /** The table holds the records of each shard in the order of their offsets. */
@@ -290,12 +340,14 @@ class Run {
     const positions = new Map<string, { uid: number; offset: number }>();
     for (const stream of ['source', `sluice.delivery.${id}`])
       for (const shard of streams.describe(stream).shards)
-        for (let next = shard.trimOffset; next < shard.nextOffset; ) {
+        for (let next = shard.trimOffset; next < shard.nextOffset;) {
           const { runs, nextOffset } = await this.#world.drive(
             streams.read(shard, next, { recordsMax: 1_000, bytesMax: 1_000_000 }),
           );
           for (const run of runs)
-            namesIn(run).forEach((name, at) => positions.set(name, { uid: shard.uid, offset: run.firstOffset + at }));
+            namesIn(run).forEach((name, at) =>
+              positions.set(name, { uid: shard.uid, offset: run.firstOffset + at }),
+            );
           next = nextOffset;
         }
     const last = new Map<number, number>();
@@ -323,7 +375,10 @@ class Run {
 
 /** Names of the records of a run, in order. */
 function namesIn({ bytes, bounds, count }: RecordRun): string[] {
-  return Array.from({ length: count }, (_, at) => /r\d+/.exec(bytes.toString('utf8', bounds[at * 2 + 1]!, bounds[at * 2 + 2]))![0]);
+  return Array.from(
+    { length: count },
+    (_, at) => /r\d+/.exec(bytes.toString('utf8', bounds[at * 2 + 1], bounds[at * 2 + 2]))![0],
+  );
 }
 
 function withBug(catalog: Catalog, bug: PlantedBug): Catalog {

@@ -3,7 +3,13 @@
  * scheduler, by its seed, lets them happen; a crash leaves those under way without an end.
  */
 import { MemoryStore } from '@sluice/delta/testing';
-import { DeltaError, type ByteRange, type ListedObject, type ObjectFacts, type ObjectStore } from '@sluice/delta';
+import {
+  DeltaError,
+  type ByteRange,
+  type ListedObject,
+  type ObjectFacts,
+  type ObjectStore,
+} from '@sluice/delta';
 import { SeededRandom, SimClock } from '../src/adapters/sim/index.ts';
 import { SimDisk } from '../src/adapters/sim-disk/index.ts';
 import { BatchHandler, type BatchFile } from '../src/modules/delivery/index.ts';
@@ -69,11 +75,11 @@ export class DeliveryWorld {
 
   /** Steps until the work is done; gives its result. */
   async drive<Result>(work: Promise<Result>): Promise<Result> {
-    let done = false;
-    const mark = () => (done = true);
+    const ending = { done: false };
+    const mark = () => (ending.done = true);
     work.then(mark, mark);
-    for (let steps = 0; !done; steps++) {
-      if (!(await this.step()) && !done) this.clock.advance(this.clock.untilNextMs() ?? 1);
+    for (let steps = 0; !ending.done; steps++) {
+      if (!(await this.step()) && !ending.done) this.clock.advance(this.clock.untilNextMs() ?? 1);
       if (steps > DRIVE_STEPS_MAX) throw new Error('it hangs');
     }
     return work;

@@ -10,7 +10,7 @@ import { registered, type Simulation } from './registry.ts';
 
 const SMOKE_SEEDS = 25;
 const DEFAULT_SEEDS = 200;
-const TRACE_LINES_SHOWN = Number(process.env.TRACE ?? 40);
+const TRACE_LINES_SHOWN = Number(process.env['SIM_TRACE_LINES'] ?? 40);
 const here = dirname(fileURLToPath(import.meta.url));
 
 const { values } = parseArgs({
@@ -22,7 +22,8 @@ const { values } = parseArgs({
   },
 });
 
-for (const file of globSync('*.sim.ts', { cwd: here }).sort()) await import(pathToFileURL(join(here, file)).href);
+for (const file of globSync('*.sim.ts', { cwd: here }).sort())
+  await import(pathToFileURL(join(here, file)).href);
 
 const corpus = JSON.parse(readFileSync(join(here, 'corpus.json'), 'utf8')) as Record<string, number[]>;
 let failures = 0;

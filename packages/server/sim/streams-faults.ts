@@ -19,7 +19,8 @@ export function withBug(disk: Disk, bug: Planted): Disk {
     makeDirectory: (path) => disk.makeDirectory(path),
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
-    syncDirectory: (path) => (bug === 'forget to sync directories' ? Promise.resolve() : disk.syncDirectory(path)),
+    syncDirectory: (path) =>
+      bug === 'forget to sync directories' ? Promise.resolve() : disk.syncDirectory(path),
   };
 }
 

@@ -27,23 +27,38 @@ export class StreamsModel {
     let shard = this.#known.get(uid);
     if (shard === undefined) this.#known.set(uid, (shard = new Map()));
     const before = shard.get(offset);
-    if (before !== undefined) assert.equal(fact.payload, before.payload, `offset ${offset} of shard ${uid} changed`);
+    if (before !== undefined)
+      assert.equal(fact.payload, before.payload, `offset ${offset} of shard ${uid} changed`);
     shard.set(offset, fact);
   }
 
   /** Checks all that can be read of a shard, from its trim horizon to its tail. */
   checkShard(
     uid: number,
-    found: { readonly firstOffset: number; readonly payloads: readonly string[]; readonly keptFromMs: number },
+    found: {
+      readonly firstOffset: number;
+      readonly payloads: readonly string[];
+      readonly keptFromMs: number;
+    },
   ): void {
     const end = found.firstOffset + found.payloads.length;
     for (const [offset, { payload, arrivalMs }] of this.knownOf(uid)) {
       if (offset < found.firstOffset) {
-        assert.ok(arrivalMs < found.keptFromMs, `offset ${offset} of shard ${uid} (${payload}) is gone before its time`);
+        assert.ok(
+          arrivalMs < found.keptFromMs,
+          `offset ${offset} of shard ${uid} (${payload}) is gone before its time`,
+        );
         continue;
       }
-      assert.ok(offset < end, `offset ${offset} of shard ${uid} (${payload}) was acknowledged or read, and is lost`);
-      assert.equal(found.payloads[offset - found.firstOffset], payload, `offset ${offset} of shard ${uid} changed`);
+      assert.ok(
+        offset < end,
+        `offset ${offset} of shard ${uid} (${payload}) was acknowledged or read, and is lost`,
+      );
+      assert.equal(
+        found.payloads[offset - found.firstOffset],
+        payload,
+        `offset ${offset} of shard ${uid} changed`,
+      );
     }
   }
 

@@ -5,7 +5,12 @@
 import assert from 'node:assert/strict';
 import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
-import { createStreams, type RecordRun, type ShardState, type Streams } from '../src/modules/streams/index.ts';
+import {
+  createStreams,
+  type RecordRun,
+  type ShardState,
+  type Streams,
+} from '../src/modules/streams/index.ts';
 import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.ts';
 import type { MetaStore } from '../src/ports/meta-store.ts';
 import { withBug, type Planted } from './streams-faults.ts';
@@ -18,7 +23,6 @@ const STREAMS = [
   { name: 'three', shardCount: 3 },
 ];
 const DAY_MS = 24 * 3_600_000;
-const CAPACITY_BYTES = 64 * 1024;
 const RESTART_ATTEMPTS_MAX = 20;
 /** Small, so that seals, cold reads, evictions and refusals happen all the time. */
 const LIMITS = {
@@ -68,7 +72,8 @@ class Run {
 
   async run(): Promise<void> {
     await this.#start();
-    for (const stream of STREAMS) await this.#world.drive(this.#log.create({ ...stream, mode: 'PROVISIONED' }));
+    for (const stream of STREAMS)
+      await this.#world.drive(this.#log.create({ ...stream, mode: 'PROVISIONED' }));
     for (let step = 0; step < STEPS; step++) await this.#act();
     this.#world.disk.capacityBytes = Infinity;
     this.#world.disk.failSyncs = 0;
@@ -129,7 +134,9 @@ class Run {
   #read(): void {
     const { random } = this.#world;
     const shard = random.pick(this.#log.describe(random.pick(STREAMS).name).shards);
-    const from = random.chance(0.3) ? random.below(shard.nextOffset + 1) : (this.#positions.get(shard.uid) ?? 0);
+    const from = random.chance(0.3)
+      ? random.below(shard.nextOffset + 1)
+      : (this.#positions.get(shard.uid) ?? 0);
     const life = this.#life;
     this.#log.read(shard, from, { recordsMax: 1 + random.below(20), bytesMax: 1 + random.below(2_000) }).then(
       (result) => {
@@ -226,7 +233,9 @@ class Run {
         let firstOffset: number | undefined;
         let offset = 0;
         for (;;) {
-          const result = await this.#world.drive(this.#log.read(shard, offset, { recordsMax: 7, bytesMax: 1_000 }));
+          const result = await this.#world.drive(
+            this.#log.read(shard, offset, { recordsMax: 7, bytesMax: 1_000 }),
+          );
           firstOffset ??= result.runs[0]?.firstOffset;
           for (const run of result.runs) {
             assert.equal(run.firstOffset, firstOffset! + payloads.length, 'offsets must be contiguous');
@@ -273,5 +282,7 @@ class Run {
 }
 
 function payloadsOf({ count, bytes, bounds }: RecordRun): string[] {
-  return Array.from({ length: count }, (_, index) => bytes.toString('utf8', bounds[2 * index + 1], bounds[2 * index + 2]));
+  return Array.from({ length: count }, (_, index) =>
+    bytes.toString('utf8', bounds[2 * index + 1], bounds[2 * index + 2]),
+  );
 }

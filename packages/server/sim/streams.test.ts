@@ -15,5 +15,6 @@ for (const bug of PLANTED)
   });
 
 test('without a bug it passes, and a seed gives the same trace again', async () => {
-  for (let seed = 1; seed <= 3; seed++) assert.deepEqual(await simulateStreams(seed), await simulateStreams(seed));
+  for (let seed = 1; seed <= 3; seed++)
+    assert.deepEqual(await simulateStreams(seed), await simulateStreams(seed));
 });

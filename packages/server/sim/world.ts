@@ -51,11 +51,11 @@ export class World {
 
   /** Steps until the work is done; gives its result. */
   async drive<Result>(work: Promise<Result>): Promise<Result> {
-    let done = false;
-    const mark = () => (done = true);
+    const state = { done: false };
+    const mark = () => (state.done = true);
     work.then(mark, mark);
-    for (let steps = 0; !done; steps++) {
-      if (!(await this.step()) && !done) this.clock.advance(this.clock.untilNextMs() ?? 1);
+    for (let steps = 0; !state.done; steps++) {
+      if (!(await this.step()) && !state.done) this.clock.advance(this.clock.untilNextMs() ?? 1);
       if (steps > DRIVE_STEPS_MAX) throw new Error('it hangs');
     }
     return work;

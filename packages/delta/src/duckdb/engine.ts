@@ -119,7 +119,6 @@ export class DuckDbEngine implements Engine {
 
   async #withNdjson<Result>(source: RowSource, task: (file: string) => Promise<Result>): Promise<Result> {
     if (source.kind === 'ndjson') {
-      // Also refuses what DuckDB would take for a pattern of several files.
       await stat(source.file).catch((cause: unknown) => {
         throw new DeltaError({
           code: 'not-found',

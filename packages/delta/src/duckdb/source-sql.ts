@@ -1,13 +1,13 @@
 /** SQL that turns a file of NDJSON into rows of a table's types, checked for NOT NULL. */
-import { quoteIdentifier, quoteText } from '../scan/quote.ts';
+import { quoteIdentifier, quotePath, quoteText } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { DataType, StructType } from '../schema/types.ts';
 import { decimalOf, someType } from '../schema/types.ts';
 
 /** Begins the message of the error that a row with a forbidden NULL raises; the column's name follows. */
 export const NOT_NULL_MARKER = 'sluice-not-null:';
-/** Bytes of one JSON object. */
-const JSON_OBJECT_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes of one JSON object; DuckDB reserves twice as many for each thread that reads. */
+const JSON_OBJECT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A SELECT of the schema's columns from a file. */
 export function selectNdjson(file: string, schema: StructType): string {
@@ -23,7 +23,7 @@ export function selectNdjson(file: string, schema: StructType): string {
     const name = quoteIdentifier(field.name);
     return `${decode(name, { type: field.type, depth: 0 })} AS ${name}`;
   });
-  const source = `SELECT ${decoded.join(', ')} FROM read_json(${quoteText(file)}, ${options.join(', ')})`;
+  const source = `SELECT ${decoded.join(', ')} FROM read_json(${quotePath(file)}, ${options.join(', ')})`;
   return withNullChecks(source, schema);
 }
 

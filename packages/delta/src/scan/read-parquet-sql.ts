@@ -1,6 +1,6 @@
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { StructField } from '../schema/types.ts';
-import { quoteText } from './quote.ts';
+import { quotePath, quoteText } from './quote.ts';
 
 /**
  * A DuckDB table function that reads these columns, by name and cast to these types, from Parquet files on a disk:
@@ -11,10 +11,5 @@ export function readParquetSql(files: readonly string[], fields: readonly Struct
     const quoted = quoteText(name);
     return `${quoted}: {name: ${quoted}, type: ${quoteText(duckDbType(type))}, default_value: NULL}`;
   });
-  return `read_parquet([${files.map((file) => quoteText(literalPath(file))).join(', ')}], schema = MAP {${columns.join(', ')}})`;
-}
-
-/** A path of which DuckDB takes no character for a pattern's. */
-function literalPath(file: string): string {
-  return file.replaceAll(/[*?[]/g, '[$&]');
+  return `read_parquet([${files.map((file) => quotePath(file)).join(', ')}], schema = MAP {${columns.join(', ')}})`;
 }

@@ -1,12 +1,11 @@
 /** What the log knows of the values of one column in one file. */
 import type { AddFile } from '../log/actions.ts';
-import type { DataType, StructType } from '../schema/types.ts';
+import type { DataType, StructField, StructType } from '../schema/types.ts';
 import { recordCount } from '../stats/record-count.ts';
 import { type Comparable, comparableOf } from './comparable.ts';
 import type { ColumnPath } from './predicate.ts';
 
 export interface ColumnFacts {
-  readonly type: DataType;
   /** Whether some value may be null, and whether some may not be; false is proven. */
   readonly mayBeNull: boolean;
   readonly mayBeValue: boolean;
@@ -30,20 +29,40 @@ export interface TableColumns {
 /** Parsed statistics live as long as the log's action, since one file meets many predicates. */
 const parsed = new WeakMap<AddFile, ParsedStatistics>();
 
-/** Facts of a column of a file; undefined for columns that the table lacks. */
-export function columnFacts(file: AddFile, path: ColumnPath, table: TableColumns): ColumnFacts | undefined {
-  const found = resolve(path, table.schema);
-  if (found === undefined) return undefined;
-  const { names, type } = found;
-  const [column = ''] = names;
-  if (names.length === 1 && table.partitionColumns.includes(column))
-    return partitionFacts(file, column, type);
+/** A column, or a leaf within one, that a path led to. */
+export interface TableColumn {
+  /** As the schema spells them. */
+  readonly names: readonly string[];
+  readonly type: DataType;
+  readonly isPartition: boolean;
+}
+
+/** Undefined for paths that lead nowhere in the schema. */
+export function resolveColumn(path: ColumnPath, table: TableColumns): TableColumn | undefined {
+  const names: string[] = [];
+  let type: DataType = table.schema;
+  for (const name of path) {
+    if (typeof type === 'string' || type.type !== 'struct') return undefined;
+    const lower = name.toLowerCase();
+    const field: StructField | undefined = type.fields.find(
+      (candidate) => candidate.name.toLowerCase() === lower,
+    );
+    if (field === undefined) return undefined;
+    names.push(field.name);
+    type = field.type;
+  }
+  return { names, type, isPartition: names.length === 1 && table.partitionColumns.includes(names[0] ?? '') };
+}
+
+/** What the log knows of the column in the file. */
+export function columnFacts(file: AddFile, column: TableColumn): ColumnFacts {
+  const { names, type } = column;
+  if (column.isPartition) return partitionFacts(file, names[0] ?? '', type);
   const statistics = statisticsOf(file);
   const nullCount = Number(memberText(statistics.nullCount, names) ?? Number.NaN);
   const min = boundOf(memberText(statistics.min, names), { type, isMax: false });
   const max = boundOf(memberText(statistics.max, names), { type, isMax: true });
   return {
-    type,
     mayBeNull: nullCount !== 0,
     mayBeValue: statistics.rows === undefined || nullCount !== statistics.rows,
     ...(min === undefined ? {} : { min }),
@@ -53,30 +72,13 @@ export function columnFacts(file: AddFile, path: ColumnPath, table: TableColumns
 
 function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFacts {
   const text = file.partitionValues[column];
-  if (text === undefined || text === null || text === '') return { type, mayBeNull: true, mayBeValue: false };
+  if (text === undefined || text === null || text === '') return { mayBeNull: true, mayBeValue: false };
   const value = comparableOf(text, type);
   return {
-    type,
     mayBeNull: false,
     mayBeValue: true,
     ...(value === undefined ? {} : { min: value, max: value }),
   };
-}
-
-function resolve(path: ColumnPath, schema: StructType): { names: string[]; type: DataType } | undefined {
-  const names: string[] = [];
-  let type: DataType = schema;
-  for (const name of path) {
-    if (typeof type === 'string' || type.type !== 'struct') return undefined;
-    const lower = name.toLowerCase();
-    const field: StructType['fields'][number] | undefined = type.fields.find(
-      (candidate) => candidate.name.toLowerCase() === lower,
-    );
-    if (field === undefined) return undefined;
-    names.push(field.name);
-    type = field.type;
-  }
-  return { names, type };
 }
 
 /** Microseconds that a writer who keeps milliseconds may have cut off a maximum. */
@@ -117,10 +119,15 @@ type ParseWithSource = (
   reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
 ) => unknown;
 
-/** JSON with its numbers as their text, so that long digits survive; undefined for damaged statistics. */
+/** A number that a double may not hold: so many digits, or a point among them. */
+const LONG_NUMBER = /[\d.]{16}/;
+
+/** JSON with its numbers, where they are long, as their text, so that long digits survive; undefined for damaged statistics. */
 function parseKeepingDigits(text: string | null | undefined): unknown {
   if (text === null || text === undefined) return undefined;
   try {
+    // Many times faster, and the rule.
+    if (!LONG_NUMBER.test(text)) return JSON.parse(text);
     return (JSON.parse as ParseWithSource)(text, (_key, value, context) =>
       typeof value === 'number' ? (context.source ?? String(value)) : value,
     );
@@ -133,7 +140,7 @@ function memberText(root: unknown, names: readonly string[]): string | undefined
   let at = root;
   for (const name of names) at = member(at, name);
   if (typeof at === 'string') return at;
-  return typeof at === 'boolean' ? String(at) : undefined;
+  return typeof at === 'number' || typeof at === 'boolean' ? String(at) : undefined;
 }
 
 function member(value: unknown, name: string): unknown {

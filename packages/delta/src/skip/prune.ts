@@ -1,39 +1,59 @@
 /** Decides, from the log alone, whether a file can hold a row that matches. */
 import { unreachable } from '../errors.ts';
 import type { AddFile } from '../log/actions.ts';
-import { compareValues, literalFor } from './comparable.ts';
-import { type ColumnFacts, columnFacts, type TableColumns } from './file-facts.ts';
-import type { ComparisonOperator, Literal, Predicate } from './predicate.ts';
+import type { DataType } from '../schema/types.ts';
+import { type Comparable, compareValues, literalFor } from './comparable.ts';
+import { type ColumnFacts, columnFacts, resolveColumn, type TableColumns } from './file-facts.ts';
+import type { ColumnPath, ComparisonOperator, Literal, Predicate } from './predicate.ts';
+
+/** Whether a file may hold a matching row: false only if none of its rows makes the predicate true. */
+export type FileTest = (file: AddFile) => boolean;
+
+const KEEP: FileTest = () => true;
 
 /**
- * False only if no row of the file makes the predicate true. SQL's logic: a comparison with NULL is not true, and
- * neither is its negation.
+ * The test of a table's files for a predicate. SQL's logic: a comparison with NULL is not true, and neither is its
+ * negation.
  */
-export function mayMatch(predicate: Predicate, file: AddFile, table: TableColumns): boolean {
+export function fileTest(predicate: Predicate, table: TableColumns): FileTest {
   switch (predicate.kind) {
-    case 'and':
-      return predicate.of.every((part) => mayMatch(part, file, table));
-    case 'or':
-      return predicate.of.some((part) => mayMatch(part, file, table));
+    case 'and': {
+      const tests = predicate.of.map((part) => fileTest(part, table));
+      return (file) => tests.every((test) => test(file));
+    }
+    case 'or': {
+      const tests = predicate.of.map((part) => fileTest(part, table));
+      return (file) => tests.some((test) => test(file));
+    }
     case 'not':
-      return mayMatch(negated(predicate.of), file, table);
+      return fileTest(negated(predicate.of), table);
     case 'compare': {
-      const facts = columnFacts(file, predicate.column, table);
-      return facts === undefined || mayCompare(facts, predicate.operator, predicate.value);
+      const { operator, value } = predicate;
+      return columnTest(predicate.column, table, (type) => comparison(operator, value, type));
     }
-    case 'in': {
-      const facts = columnFacts(file, predicate.column, table);
-      return facts === undefined || predicate.values.some((value) => mayCompare(facts, '=', value));
-    }
+    case 'in':
+      return columnTest(predicate.column, table, (type) => {
+        const tests = predicate.values.map((value) => comparison('=', value, type));
+        return (facts) => tests.some((test) => test(facts));
+      });
     case 'is-null':
-      return columnFacts(file, predicate.column, table)?.mayBeNull ?? true;
+      return columnTest(predicate.column, table, () => (facts) => facts.mayBeNull);
     case 'is-not-null':
-      return columnFacts(file, predicate.column, table)?.mayBeValue ?? true;
+      return columnTest(predicate.column, table, () => (facts) => facts.mayBeValue);
     case 'unknown':
-      return true;
+      return KEEP;
     default:
       return unreachable(predicate);
   }
+}
+
+type FactsTest = (facts: ColumnFacts) => boolean;
+
+function columnTest(path: ColumnPath, table: TableColumns, testFor: (type: DataType) => FactsTest): FileTest {
+  const column = resolveColumn(path, table);
+  if (column === undefined) return KEEP;
+  const test = testFor(column.type);
+  return (file) => test(columnFacts(file, column));
 }
 
 const NEGATED_OPERATOR: Record<ComparisonOperator, ComparisonOperator> = {
@@ -71,10 +91,13 @@ function negated(predicate: Predicate): Predicate {
   }
 }
 
-function mayCompare(facts: ColumnFacts, operator: ComparisonOperator, literal: Literal): boolean {
-  const value = literalFor(literal, facts.type);
-  if (value === undefined) return true;
-  if (!facts.mayBeValue) return false;
+function comparison(operator: ComparisonOperator, literal: Literal, type: DataType): FactsTest {
+  const value = literalFor(literal, type);
+  if (value === undefined) return () => true;
+  return (facts) => facts.mayBeValue && mayCompare(facts, operator, value);
+}
+
+function mayCompare(facts: ColumnFacts, operator: ComparisonOperator, value: Comparable): boolean {
   const low = facts.min === undefined ? undefined : compareValues(facts.min, value);
   const high = facts.max === undefined ? undefined : compareValues(facts.max, value);
   switch (operator) {

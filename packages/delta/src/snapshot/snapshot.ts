@@ -4,7 +4,7 @@ import type { StructType } from '../schema/types.ts';
 import { scanSql, type ScanSource, stubScanSql } from '../scan/scan-sql.ts';
 import { STUB_FILE } from '../scan/stub.ts';
 import type { Predicate } from '../skip/predicate.ts';
-import { mayMatch } from '../skip/prune.ts';
+import { fileTest } from '../skip/prune.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { TableState } from './table-state.ts';
 
@@ -79,11 +79,11 @@ export function createSnapshot(state: TableState, io: { store: ObjectStore; root
 }
 
 function scan(state: TableState, source: ScanSource, options: ScanOptions = {}): Scan {
-  const { predicate } = options;
+  const test = options.predicate === undefined ? undefined : fileTest(options.predicate, source);
   const files: AddFile[] = [];
   let bytes = 0;
   for (const file of state.files.files()) {
-    if (predicate !== undefined && !mayMatch(predicate, file, source)) continue;
+    if (test !== undefined && !test(file)) continue;
     if (file.deletionVector) throw unlistedVector(file);
     files.push(file);
     bytes += file.size;

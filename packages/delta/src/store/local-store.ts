@@ -64,16 +64,18 @@ export class LocalStore implements ObjectStore, LocalFiles {
     return this.#run('create', path, async () => {
       const target = this.localPath(path);
       const temporary = await this.#writeTemporary(target, bytes);
+      let outcome: 'created' | 'exists' = 'created';
       try {
         await fs.link(temporary, target);
       } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return 'exists';
-        throw error;
+        if (errnoOf(error) !== 'EEXIST') throw error;
+        outcome = 'exists';
       } finally {
         await fs.rm(temporary, { force: true });
       }
+      // Also for the loser, who will build on the winner's bytes, or find that they were its own.
       await syncDirectory(dirname(target));
-      return 'created';
+      return outcome;
     });
   }
 

@@ -20,8 +20,6 @@ export interface Transaction {
   readonly txns: readonly TxnAction[];
   /** The rest of the actions. */
   readonly actions: readonly Action[];
-  /** Also conflicts with any commit in between. */
-  readonly isExclusive?: boolean;
 }
 
 /** Throws `contention` when others win every attempt, and the errors of {@link putCommit}. */
@@ -32,8 +30,7 @@ export async function commitTransaction(io: TableIo, transaction: Transaction): 
     const version = transaction.readVersion + attempt;
     const outcome = await putCommit(io, { version, txnId: commitInfo.txnId, actions });
     if (outcome.kind === 'committed') return { kind: 'committed', version };
-    const reason =
-      conflictWith(outcome.winner, txns) ?? (transaction.isExclusive === true ? 'metadata' : undefined);
+    const reason = conflictWith(outcome.winner, txns);
     if (reason !== undefined) return { kind: 'conflict', reason, version };
   }
   throw new DeltaError({

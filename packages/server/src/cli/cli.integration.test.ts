@@ -78,6 +78,7 @@ describe('a running server', () => {
       AWS_ACCESS_KEY_ID: key['accessKeyId'],
       AWS_SECRET_ACCESS_KEY: key['secretAccessKey'],
       AWS_REGION: 'us-east-1',
+      AWS_DEFAULT_REGION: 'us-east-1',
     });
   });
 

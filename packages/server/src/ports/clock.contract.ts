@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Clock } from './clock.ts';
 
-export function clockContract(name: string, make: () => { clock: Clock; pass: (ms: number) => Promise<void> }): void {
+export function clockContract(
+  name: string,
+  make: () => { clock: Clock; pass: (ms: number) => Promise<void> },
+): void {
   describe(`Clock: ${name}`, () => {
     test('time goes on', async () => {
       const { clock, pass } = make();

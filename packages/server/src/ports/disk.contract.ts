@@ -65,7 +65,8 @@ export function diskContract(name: string, make: () => Promise<{ disk: Disk; dir
 
     test('files are listed by name in order; an absent directory has none', async () => {
       const { disk, directory } = await make();
-      for (const name of ['b', 'a', 'c']) await (await disk.open(`${directory}/${name}`, { create: true })).close();
+      for (const name of ['b', 'a', 'c'])
+        await (await disk.open(`${directory}/${name}`, { create: true })).close();
       await disk.syncDirectory(directory);
       assert.deepEqual(await disk.list(directory), ['a', 'b', 'c']);
       assert.deepEqual(await disk.list(`${directory}/none`), []);

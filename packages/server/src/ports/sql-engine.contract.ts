@@ -36,20 +36,27 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
       fixture().engine.readResult({ resultFile, firstRow, rowsMax, bytesMax });
 
     test('runs a statement over the views that it is given', async () => {
-      const { resultFile, rows } = await run('SELECT count(*) AS c, min(name) AS m FROM hub.s.numbers WHERE n >= 10');
+      const { resultFile, rows } = await run(
+        'SELECT count(*) AS c, min(name) AS m FROM hub.s.numbers WHERE n >= 10',
+      );
       assert.equal(rows, 1);
       const { rows: read1 } = await read(resultFile, 0, 10);
       assert.deepEqual(read1, [['9990', '10']]);
     });
 
     test('gives any page of a result', async () => {
-      const { resultFile, rows } = await run("SELECT n, nullif(name, '1500') AS name FROM numbers ORDER BY n");
+      const { resultFile, rows } = await run(
+        "SELECT n, nullif(name, '1500') AS name FROM numbers ORDER BY n",
+      );
       assert.equal(rows, 10_000);
       for (const first of [0, 1, 999, 1_000, 1_499, 5_000, 9_998]) {
         const page = await read(resultFile, first, 3);
         assert.equal(page.rowsTotal, 10_000);
         const expected = [first, first + 1, first + 2].filter((n) => n < 10_000);
-        assert.deepEqual(page.rows, expected.map((n) => [String(n), n === 1_500 ? undefined : String(n)]));
+        assert.deepEqual(
+          page.rows,
+          expected.map((n) => [String(n), n === 1_500 ? undefined : String(n)]),
+        );
       }
       assert.deepEqual((await read(resultFile, 10_000, 5)).rows, []);
       assert.equal((await read(resultFile, 0, 1_000, 50)).rows.length < 30, true);
@@ -60,8 +67,13 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
       const results = await Promise.all(
         Array.from({ length: 6 }, (_, at) => run(`SELECT sum(n) + ${at} AS s FROM numbers`)),
       );
-      const values = await Promise.all(results.map(async ({ resultFile }) => (await read(resultFile, 0, 1)).rows[0]![0]));
-      assert.deepEqual(values, [0, 1, 2, 3, 4, 5].map((at) => String(49_995_000 + at)));
+      const values = await Promise.all(
+        results.map(async ({ resultFile }) => (await read(resultFile, 0, 1)).rows[0]![0]),
+      );
+      assert.deepEqual(
+        values,
+        [0, 1, 2, 3, 4, 5].map((at) => String(49_995_000 + at)),
+      );
     });
 
     test('stops a statement on request, and leaves no result', async () => {
@@ -74,16 +86,20 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
 
     test('stops while it writes rows', async () => {
       const abort = new AbortController();
-      const running = run('SELECT i, repeat(i::VARCHAR, 20) FROM range(100000000) r(i)', { signal: abort.signal });
+      const running = run('SELECT i, repeat(i::VARCHAR, 20) FROM range(100000000) r(i)', {
+        signal: abort.signal,
+      });
       setTimeout(() => abort.abort(), 300);
       await assert.rejects(running, { code: 'cancelled' });
     });
 
     test('refuses a result above its limit', async () => {
-      await assert.rejects(run('SELECT * FROM range(100000)', { resultBytesMax: 10_000 }), { code: 'result-too-large' });
+      await assert.rejects(run('SELECT * FROM range(100000)', { resultBytesMax: 10_000 }), {
+        code: 'result-too-large',
+      });
     });
 
-    test('tells the place of a mistake in the user\'s text', async () => {
+    test("tells the place of a mistake in the user's text", async () => {
       await assert.rejects(run('SELECT n,\n  nothing FROM hub.s.numbers'), (error: Error) => {
         assert.match(error.message, /nothing/);
         assert.match(error.message, /LINE 2: {3}nothing FROM/);
@@ -94,9 +110,16 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
 
     test('knows conditions that all rows meet, and none for rows that may matter', async () => {
       const { engine } = fixture();
-      const columns = [{ name: 'n', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }];
+      const columns = [
+        { name: 'n', type: 'BIGINT' },
+        { name: 'name', type: 'VARCHAR' },
+      ];
       const conditions = (sql: string) =>
-        engine.conditions({ sql, database: 's', tables: [{ database: 's', name: 'numbers', columns, references: 1 }] });
+        engine.conditions({
+          sql,
+          database: 's',
+          tables: [{ database: 's', name: 'numbers', columns, references: 1 }],
+        });
       const five = { kind: 'compare', column: 'n', operator: '=', value: { type: 'number', text: '5' } };
       assert.deepEqual(await conditions('SELECT name FROM numbers WHERE n = 5'), [five]);
       assert.deepEqual(await conditions("SELECT * FROM numbers WHERE n = 5 OR name = 'x'"), [undefined]);
@@ -105,8 +128,15 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
     test('writes and reads rows that the caller made', async () => {
       const { engine, directory } = fixture();
       const resultFile = join(directory, `${randomUUID()}.csv`);
-      const rows = [['a', undefined], ['', 'b"c']];
-      await engine.writeResult({ resultFile, columns: ['x', 'y'].map((name) => ({ name, type: 'string' })), rows });
+      const rows = [
+        ['a', undefined],
+        ['', 'b"c'],
+      ];
+      await engine.writeResult({
+        resultFile,
+        columns: ['x', 'y'].map((name) => ({ name, type: 'string' })),
+        rows,
+      });
       assert.deepEqual((await read(resultFile, 0, 10)).rows, rows);
       await engine.removeResult(resultFile);
       await engine.removeResult(resultFile);

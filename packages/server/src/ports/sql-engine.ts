@@ -55,6 +55,8 @@ export interface StatementAnalysis {
   readonly sql: string;
   /** In the order of the text, each name once; CTEs are left out. */
   readonly tables: readonly TableReference[];
+  /** Whether there is anything in the statement that `conditions` could know. */
+  readonly filters: boolean;
   /**
    * Places in the SELECT list of expressions without a name of their own: from 0, or counted back from the end (-1)
    * behind a `*`.
@@ -111,7 +113,12 @@ export interface RunRequest {
 /** Columns are top-level names as the view has them. Values are in the column's type. */
 export type Condition =
   | { readonly kind: 'and' | 'or'; readonly conditions: readonly Condition[] }
-  | { readonly kind: 'compare'; readonly column: string; readonly operator: Comparison; readonly value: ConditionValue }
+  | {
+      readonly kind: 'compare';
+      readonly column: string;
+      readonly operator: Comparison;
+      readonly value: ConditionValue;
+    }
   | { readonly kind: 'null' | 'not-null'; readonly column: string };
 
 export type Comparison = '=' | '<' | '<=' | '>' | '>=';

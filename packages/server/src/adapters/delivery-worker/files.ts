@@ -4,10 +4,15 @@ import type { MakeFile } from '../../modules/delivery/index.ts';
 
 const OWN = /^delivery-\d+-(?:rows|rejected)\.ndjson$/;
 
-/** Temporary files of batches in one directory, which it creates and clears of those that a crash left. */
-export function openBatchFiles(directory: string): MakeFile {
+/** Makes the directory when it is absent, and removes what batches left in it. */
+export function clearBatchFiles(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  for (const name of readdirSync(directory)) if (OWN.test(name)) rmSync(join(directory, name), { force: true });
+  for (const name of readdirSync(directory))
+    if (OWN.test(name)) rmSync(join(directory, name), { force: true });
+}
+
+/** Temporary files of batches in one directory. */
+export function batchFilesIn(directory: string): MakeFile {
   return (name) => {
     const path = join(directory, name);
     const descriptor = openSync(path, 'w', 0o600);
@@ -20,7 +25,7 @@ export function openBatchFiles(directory: string): MakeFile {
       path,
       close,
       append(bytes) {
-        for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, bytes.length - at);
+        for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at);
       },
       remove() {
         close();

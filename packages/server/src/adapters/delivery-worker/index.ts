@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { BatchHandler } from '../../modules/delivery/index.ts';
 import { PlatformError } from '../../base/errors.ts';
 import type { RowBatch, RowWriter, SealedRows } from '../../ports/row-writer.ts';
-import { openBatchFiles } from './files.ts';
+import { batchFilesIn, clearBatchFiles } from './files.ts';
 import { packRuns, transfersOf, type FromWorker, type ToWorker } from './protocol.ts';
 
 export type RowWriterErrorCode = 'storage-full' | 'failed' | 'stopped';
@@ -19,6 +19,7 @@ export interface RowWriterOptions {
 
 /** Starts its thread with the first batch; a thread that died is replaced by the next one. */
 export function createWorkerRowWriter({ directory }: RowWriterOptions): RowWriter {
+  clearBatchFiles(directory);
   const pending = new Map<number, { settle: (answer: FromWorker) => void; thread: Worker }>();
   let worker: Worker | undefined;
   let closed = false;
@@ -45,7 +46,10 @@ export function createWorkerRowWriter({ directory }: RowWriterOptions): RowWrite
     return thread;
   };
 
-  const ask = async (thread: Worker, message: ToWorker & { call: number }): Promise<SealedRows | undefined> => {
+  const ask = async (
+    thread: Worker,
+    message: ToWorker & { call: number },
+  ): Promise<SealedRows | undefined> => {
     if (thread !== worker) throw stopped("the row writer's thread was replaced");
     const { promise, resolve } = Promise.withResolvers<FromWorker>();
     pending.set(message.call, { settle: resolve, thread });
@@ -71,7 +75,7 @@ export function createWorkerRowWriter({ directory }: RowWriterOptions): RowWrite
           return sealed;
         },
         async discard() {
-          // A thread that ended left files, which the next one clears.
+          // A thread that ended leaves its files to the end of the writer, or to the next start.
           await ask(thread, { op: 'discard', batch, call: ++calls }).catch(() => {});
         },
       };
@@ -79,14 +83,15 @@ export function createWorkerRowWriter({ directory }: RowWriterOptions): RowWrite
     async close() {
       closed = true;
       await worker?.terminate();
-      openBatchFiles(directory);
+      clearBatchFiles(directory);
     },
   };
 }
 
 /** Runs in the caller's thread: for tests and simulations, where one thread makes the order repeatable. */
 export function createInlineRowWriter({ directory }: RowWriterOptions): RowWriter {
-  const handler = new BatchHandler(openBatchFiles(directory));
+  clearBatchFiles(directory);
+  const handler = new BatchHandler(batchFilesIn(directory));
   let closed = false;
   let batches = 0;
   // oxlint-disable-next-line typescript/require-await
@@ -102,10 +107,20 @@ export function createInlineRowWriter({ directory }: RowWriterOptions): RowWrite
     open(request): RowBatch {
       if (closed) return deadBatch();
       const batch = ++batches;
-      handler.open(batch, request);
+      let failed: unknown;
+      try {
+        handler.open(batch, request);
+      } catch (error) {
+        failed = error;
+      }
+      const use = <Result>(work: () => Result): Promise<Result> =>
+        run(() => {
+          if (failed !== undefined) throw failed;
+          return work();
+        });
       return {
-        add: (runs) => run(() => handler.add(batch, runs)),
-        seal: () => run(() => handler.seal(batch)),
+        add: (runs) => use(() => handler.add(batch, runs)),
+        seal: () => use(() => handler.seal(batch)),
         discard: () => run(() => handler.discard(batch)),
       };
     },
@@ -127,7 +142,8 @@ function stopped(message: string): RowWriterError {
 }
 
 function failure(message: string, code: string | undefined): RowWriterError {
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return new RowWriterError({ code: 'failed', message, retry: 'backoff' });
+  if (code !== 'ENOSPC' && code !== 'EDQUOT')
+    return new RowWriterError({ code: 'failed', message, retry: 'backoff' });
   return new RowWriterError({
     code: 'storage-full',
     message: `there is no space for the temporary files of a delivery: ${message}`,

@@ -9,7 +9,12 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly call: number; readonly ok: true; readonly sealed: SealedRows | undefined }
-  | { readonly call: number; readonly ok: false; readonly message: string; readonly code: string | undefined };
+  | {
+      readonly call: number;
+      readonly ok: false;
+      readonly message: string;
+      readonly code: string | undefined;
+    };
 
 /** Runs as columns, so that a thousand small ones cost no more to send than a large one. */
 export interface PackedRuns {

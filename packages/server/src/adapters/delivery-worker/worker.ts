@@ -2,12 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { BatchHandler } from '../../modules/delivery/index.ts';
 import { assert } from '../../base/assert.ts';
-import { openBatchFiles } from './files.ts';
+import { batchFilesIn } from './files.ts';
 import { unpackRuns, type FromWorker, type ToWorker } from './protocol.ts';
 
 const port = parentPort;
 assert(port !== null, 'this file runs as a worker');
-const handler = new BatchHandler(openBatchFiles((workerData as { directory: string }).directory));
+const handler = new BatchHandler(batchFilesIn((workerData as { directory: string }).directory));
 /** Batches whose `open` failed; told by the next call. */
 const failed = new Map<number, unknown>();
 

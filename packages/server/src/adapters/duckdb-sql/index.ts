@@ -51,7 +51,8 @@ export function createDuckDbSql(options: DuckDbSqlOptions): SqlEngine {
   let closed = false;
 
   const warm = async (): Promise<WorkerProcess> => {
-    if (closed) throw new SqlError({ code: 'engine-died', message: 'the server is stopping', retry: 'backoff' });
+    if (closed)
+      throw new SqlError({ code: 'engine-died', message: 'the server is stopping', retry: 'backoff' });
     if (worker !== undefined && !worker.ended) return worker;
     starting ??= WorkerProcess.start(settings, clock, logger).finally(() => (starting = undefined));
     worker = await starting;
@@ -80,7 +81,11 @@ export function createDuckDbSql(options: DuckDbSqlOptions): SqlEngine {
     async writeResult({ resultFile, columns, rows }) {
       const start = clock.monotonicMs();
       try {
-        const writer = await ResultWriter.create(resultFile, columns.map(({ name }) => name), Number.MAX_SAFE_INTEGER);
+        const writer = await ResultWriter.create(
+          resultFile,
+          columns.map(({ name }) => name),
+          Number.MAX_SAFE_INTEGER,
+        );
         try {
           for (const row of rows) await writer.add(csvRow(row));
           return { columns, ...(await writer.finish(columns)), engineMs: clock.monotonicMs() - start };

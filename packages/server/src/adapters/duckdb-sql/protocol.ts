@@ -1,5 +1,12 @@
 /** Messages between the server and the process that runs users' SQL. */
-import type { Condition, EngineColumn, SqlErrorCode, StatementAnalysis, TableShape, TableView } from '../../ports/sql-engine.ts';
+import type {
+  Condition,
+  EngineColumn,
+  SqlErrorCode,
+  StatementAnalysis,
+  TableShape,
+  TableView,
+} from '../../ports/sql-engine.ts';
 
 export interface EngineSettings {
   /** Of the engine's buffers; the process may take about half as much again. */
@@ -39,7 +46,13 @@ export interface Operations {
 export type OperationName = keyof Operations;
 
 export type ToWorker =
-  | { [Name in OperationName]: { readonly id: number; readonly operation: Name; readonly request: Operations[Name]['request'] } }[OperationName]
+  | {
+      [Name in OperationName]: {
+        readonly id: number;
+        readonly operation: Name;
+        readonly request: Operations[Name]['request'];
+      };
+    }[OperationName]
   | { readonly cancel: number };
 
 export type FromWorker =

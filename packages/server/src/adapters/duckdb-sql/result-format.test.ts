@@ -14,7 +14,8 @@ test('rows come back as they were written, however the bytes are cut', () => {
   for (let size = 1; size <= bytes.length; size += 1) {
     const parser = new CsvRows();
     const rows: unknown[] = [];
-    for (let at = 0; at < bytes.length; at += size) rows.push(...parser.push(bytes.subarray(at, at + size), 100));
+    for (let at = 0; at < bytes.length; at += size)
+      rows.push(...parser.push(bytes.subarray(at, at + size), 100));
     assert.deepEqual(rows, ROWS, `pieces of ${size} bytes`);
   }
 });

@@ -56,7 +56,8 @@ async function readRows(
   let pieceBytes = PIECE_BYTES;
   while (rows.length < range.count && (rows.length === 0 || bytes < range.bytesMax)) {
     const piece = Buffer.allocUnsafe(Math.min(pieceBytes, metadata.sizeBytes - position));
-    const { bytesRead } = piece.length === 0 ? { bytesRead: 0 } : await file.read(piece, 0, piece.length, position);
+    const { bytesRead } =
+      piece.length === 0 ? { bytesRead: 0 } : await file.read(piece, 0, piece.length, position);
     if (bytesRead === 0) throw missing(undefined);
     position += bytesRead;
     // A row that is larger than a piece is looked at again with each: growing pieces keep that linear.

@@ -151,7 +151,10 @@ export class WorkerProcess {
     this.#exited.resolve();
     const operations = this.#pending.size;
     if (this.#reason !== 'the server stopped') {
-      logger.warn({ ...how, reason: this.#reason, operations }, 'the query process ended; it is started again when needed');
+      logger.warn(
+        { ...how, reason: this.#reason, operations },
+        'the query process ended; it is started again when needed',
+      );
     }
     for (const { reject } of this.#pending.values()) reject(this.#death());
   }

@@ -36,7 +36,9 @@ const makeDirectories = promisify(mkdir) as (path: string, options: { recursive:
 export function createNodeDisk(): Disk {
   return {
     async open(path, options) {
-      const flags = options?.create ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL : constants.O_RDWR;
+      const flags = options?.create
+        ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
+        : constants.O_RDWR;
       return file(await named(path, openFile(path, flags, 0o600)), path);
     },
     async list(directory) {
@@ -149,5 +151,9 @@ async function named<Result>(path: string, work: Promise<Result>): Promise<Resul
 
 function diskError(path: string, cause: unknown): PlatformError<DiskErrorCode> {
   const system = (cause as NodeJS.ErrnoException).code ?? '';
-  return new PlatformError({ code: CODES[system] ?? 'io', message: `${path}: ${(cause as Error).message}`, cause });
+  return new PlatformError({
+    code: CODES[system] ?? 'io',
+    message: `${path}: ${(cause as Error).message}`,
+    cause,
+  });
 }

@@ -122,8 +122,10 @@ export class SimDisk {
       },
       syncDirectory: async (path) => {
         await pass(`sync-directory ${path}`);
-        for (const found of this.#durableEntries.keys()) if (isInside(path, found)) this.#durableEntries.delete(found);
-        for (const [found, inode] of this.#entries) if (isInside(path, found)) this.#durableEntries.set(found, inode);
+        for (const found of this.#durableEntries.keys())
+          if (isInside(path, found)) this.#durableEntries.delete(found);
+        for (const [found, inode] of this.#entries)
+          if (isInside(path, found)) this.#durableEntries.set(found, inode);
       },
     };
   }
@@ -133,7 +135,12 @@ export class SimDisk {
     if (known !== undefined && create) throw diskError('exists', path);
     if (known !== undefined) return known;
     if (!create) throw diskError('not-found', path);
-    const inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), dirty: new Set<number>(), lied: new Set<number>() };
+    const inode = {
+      content: Buffer.alloc(0),
+      durable: Buffer.alloc(0),
+      dirty: new Set<number>(),
+      lied: new Set<number>(),
+    };
     this.#entries.set(path, inode);
     return inode;
   }

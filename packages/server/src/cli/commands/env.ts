@@ -15,6 +15,8 @@ export function envCommand(options: EnvOptions): void {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_REGION: region,
+    // The AWS CLI of version 1 and boto3 know this name only.
+    AWS_DEFAULT_REGION: region,
   };
   process.stdout.write(formatVariables(variables, options.format));
 }

@@ -55,7 +55,8 @@ export async function demoCommand(options: DemoOptions): Promise<void> {
   } finally {
     flights.close();
     if (!left) await server?.stop();
-    if (!left) rmSync(temporary, { recursive: true, force: true });
+    // A server that was left running writes its log there.
+    if (!left || server?.own !== true) rmSync(temporary, { recursive: true, force: true });
     interruption.release();
   }
 }
@@ -90,9 +91,8 @@ async function against(
     onStep: (done, ms) =>
       terminal.write(`${tick(terminal)} ${done} ${terminal.paint('dim', duration(ms))}\n`),
     onStreaming: (state) => {
-      terminal.write(
-        `${tick(terminal)} streaming ${count(rows)} flights of 2001 ${terminal.paint('dim', CREDIT)}\n\n`,
-      );
+      terminal.write(`${tick(terminal)} streaming ${count(rows)} real flights of 2001\n`);
+      terminal.write(`  ${terminal.paint('dim', CREDIT)}\n\n`);
       screen = showStreaming(state, terminal);
     },
   });

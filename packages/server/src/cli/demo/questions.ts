@@ -42,8 +42,10 @@ export interface Counts {
 }
 
 export interface Questions {
-  /** Rows of a run, and how many different flights are among them. */
-  countRun(): Promise<Counts>;
+  /** Rows of the run. */
+  countRun(): Promise<number>;
+  /** Rows of the run, and how many different flights are among them. */
+  countDifferent(): Promise<Counts>;
   countAll(): Promise<number>;
   airportCodes(): Promise<Set<string>>;
   ask(): Promise<Answers>;
@@ -59,6 +61,10 @@ export function questionsOf(athena: AthenaClient, run: string): Questions {
   const ofRun = `where d.run = '${run}'`;
   return {
     async countRun() {
+      const { rows } = await rowsOf(`select count(*) as flights from ${DEPARTURES} d ${ofRun}`);
+      return Number(rows[0]?.[0]);
+    },
+    async countDifferent() {
       const { rows } = await rowsOf(
         `select count(*) as flights, count(distinct d.flight_id) as different from ${DEPARTURES} d ${ofRun}`,
       );

@@ -14,6 +14,8 @@ import { questionsOf, type Answers, type Questions } from './questions.ts';
 const STALLED_MS = 60_000;
 const STATUS_EVERY_MS = 400;
 const ASK_EVERY_MS = 700;
+/** The machine is for the stream first: between questions is at least so many times the time of their answers. */
+const ASK_PAUSE_FACTOR = 3;
 const COUNT_EVERY_MS = 100;
 
 /** What is known while it runs; the screen reads it. */
@@ -158,10 +160,12 @@ async function watchStatus(state: RunState, connection: Connection, signal: Abor
 }
 
 async function keepAsking(state: RunState, questions: Questions, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await pause(ASK_EVERY_MS, signal);
+  for (let pauseMs = ASK_EVERY_MS; ;) {
+    await pause(pauseMs, signal);
     if (signal.aborted) return;
     const answers = await questions.ask();
+    const tookMs = answers.queriesMs.reduce((sum, ms) => sum + ms, 0);
+    pauseMs = Math.max(ASK_EVERY_MS, tookMs * ASK_PAUSE_FACTOR);
     state.queriesMs.push(...answers.queriesMs);
     state.rowsSeen = Math.max(state.rowsSeen, answers.flights);
     if (answers.flights > 0) state.answers = answers;
@@ -176,7 +180,7 @@ interface SeenOptions {
 
 async function untilSeen(state: RunState, { questions, connection, signal }: SeenOptions): Promise<void> {
   for (let lastMs = performance.now(); ;) {
-    const { rows } = await questions.countRun();
+    const rows = await questions.countRun();
     if (rows !== state.rowsSeen) lastMs = performance.now();
     state.rowsSeen = Math.max(state.rowsSeen, rows);
     if (rows >= state.rows) return;
@@ -187,7 +191,7 @@ async function untilSeen(state: RunState, { questions, connection, signal }: See
 
 /** Every record once: as many rows as records, each of another flight, and nothing else is new in the table. */
 async function verify(state: RunState, questions: Questions): Promise<void> {
-  const { rows, distinct } = await questions.countRun();
+  const { rows, distinct } = await questions.countDifferent();
   const added = (await questions.countAll()) - state.rowsBefore;
   if (rows === state.rows && distinct === state.rows && added === state.rows) return;
   throw new CliError(

@@ -26,12 +26,12 @@ export function showStreaming(state: RunState, terminal: Terminal): { end: () =>
     rate.sample();
     live.show(
       () => liveLines(state, terminal, rate),
-      () => plainLine(state, rate),
+      () => {
+        const isNew = state.answers !== undefined && state.answers !== told;
+        told = state.answers;
+        return plainLine(state, rate) + (isNew && told !== undefined ? `\n  ${answerSummary(told)}` : '');
+      },
     );
-    if (!terminal.isTty && state.answers !== undefined && state.answers !== told) {
-      told = state.answers;
-      live.print(`  ${answerSummary(told)}`);
-    }
   }, REFRESH_MS);
   return {
     end() {

@@ -3,14 +3,16 @@ import { spawn, spawnSync } from 'node:child_process';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** -F: no paging of what fits; -R: colours; -S: long lines are scrolled, not folded; -X: it stays on the screen. */
+const LESS = ['less', '-FRSX'] as const;
+
 /** The command of PAGER, else less; undefined when neither can be had. */
 export function findPager(environment: Environment = process.env): string[] | undefined {
   const chosen = environment['PAGER']?.trim();
   if (chosen === 'cat') return undefined;
-  // -F: no paging of what fits; -R: colours; -S: long lines are scrolled, not folded; -X: it stays on the screen.
-  if (chosen) return chosen === 'less' ? ['less', '-FRSX'] : chosen.split(/\s+/);
-  const has = spawnSync('less', ['--version'], { stdio: 'ignore' });
-  return has.error === undefined && has.status === 0 ? ['less', '-FRSX'] : undefined;
+  if (chosen) return chosen === LESS[0] ? [...LESS] : chosen.split(/\s+/);
+  const has = spawnSync(LESS[0], ['--version'], { stdio: 'ignore' });
+  return has.error === undefined && has.status === 0 ? [...LESS] : undefined;
 }
 
 /** Resolves when the reader has left the pager; false when it could not be run. */

@@ -2,6 +2,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { glueOf } from '../clients.ts';
 import { EXIT, SilentExit } from '../exit.ts';
+import { reportFailure } from '../report-failure.ts';
 import { databaseNames, runMeta, tablesOf } from './meta-commands.ts';
 import { HISTORY_ENTRIES_MAX, historyFile, readHistory, writeHistory } from './history.ts';
 import { findPager, page } from './pager.ts';
@@ -80,7 +81,7 @@ async function readLines(session: Session, rl: Interface, joined: (lines: string
     }
     if (splitter.state() === 'start' && /^\s*(?:\\|(?:quit|exit)\s*;?\s*$)/i.test(line)) {
       const meta = line.trim().startsWith('\\') ? line : '\\q';
-      if ((await runMeta(session, meta)) === 'quit') return;
+      if ((await orShowWhy(() => runMeta(session, meta))) === 'quit') return;
     } else {
       lines.push(line);
       const statements = splitter.push(`${line}\n`);
@@ -88,9 +89,10 @@ async function readLines(session: Session, rl: Interface, joined: (lines: string
         joined(lines);
         lines = [];
       }
-      running = new AbortController();
+      const { signal } = (running = new AbortController());
       for (const sql of statements) {
-        if (!(await runAndShow(session, sql, running.signal)) && running.signal.aborted) break;
+        const succeeded = await orShowWhy(() => runAndShow(session, sql, signal));
+        if (succeeded !== true && (signal.aborted || succeeded === undefined)) break;
       }
       running = undefined;
     }
@@ -98,6 +100,16 @@ async function readLines(session: Session, rl: Interface, joined: (lines: string
   }
   // ^D leaves the cursor behind the prompt.
   session.out.write('\n');
+}
+
+/** A server that is away may come back: the shell stays. Undefined when the work failed. */
+async function orShowWhy<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    reportFailure(error);
+    return undefined;
+  }
 }
 
 const MARKS: Readonly<Record<OpenState, string>> = {

@@ -74,7 +74,11 @@ export function createAdminRoutes(options: AdminOptions): Route[] {
       method: 'GET',
       path: '/status',
       signedFor: ADMIN_SERVICE,
-      handle: async () => ({ status: 200, contentType: JSON_TYPE, body: JSON.stringify(await status(options)) }),
+      handle: async () => ({
+        status: 200,
+        contentType: JSON_TYPE,
+        body: JSON.stringify(await status(options)),
+      }),
     },
   ];
 }
@@ -103,7 +107,13 @@ function allStreams(streams: Pick<Streams, 'list'>): StreamDescription[] {
   }
 }
 
-const streamStatus = ({ name, mode, shards, retentionHours, createdMs }: StreamDescription): StreamStatus => ({
+const streamStatus = ({
+  name,
+  mode,
+  shards,
+  retentionHours,
+  createdMs,
+}: StreamDescription): StreamStatus => ({
   name,
   mode,
   shards: shards.length,

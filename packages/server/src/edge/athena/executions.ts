@@ -20,7 +20,8 @@ export function athenaExecution(execution: QueryExecution): object {
       SubmissionDateTime: submittedMs / 1_000,
       CompletionDateTime: endedMs === undefined ? undefined : endedMs / 1_000,
       // Category 3 is "other": the engine doesn't say whose fault it was.
-      AthenaError: state === 'FAILED' ? { ErrorCategory: 3, Retryable: false, ErrorMessage: reason } : undefined,
+      AthenaError:
+        state === 'FAILED' ? { ErrorCategory: 3, Retryable: false, ErrorMessage: reason } : undefined,
     },
     Statistics: {
       EngineExecutionTimeInMillis: Math.round(execution.engineMs),

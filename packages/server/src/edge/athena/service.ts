@@ -18,8 +18,11 @@ import { athenaExecution, CATALOG, WORK_GROUP } from './executions.ts';
 import { columnInfo, headerRow, row } from './results.ts';
 import { UNSUPPORTED } from './unsupported.ts';
 
+/** What the API needs of the query module. */
+export type QueryDoor = Pick<Query, 'start' | 'execution' | 'list' | 'stop' | 'results'>;
+
 export interface AthenaOptions {
-  readonly query: Query;
+  readonly query: QueryDoor;
 }
 
 export function createAthenaService({ query }: AthenaOptions): AwsService {
@@ -80,13 +83,16 @@ interface Paged {
 const NO_OBJECT_STORE =
   'results are kept in the data directory and read with GetQueryResults; an object store is not in this version';
 
-function runningOperations(query: Query): Record<string, Operation> {
+function runningOperations(query: QueryDoor): Record<string, Operation> {
   return {
     StartQueryExecution: {
       input: structure({
         QueryString: required(string({ lengthMin: 1, lengthMax: 262_144 })),
         ClientRequestToken: string({ lengthMin: 32, lengthMax: 128 }),
-        QueryExecutionContext: structure({ Database: string({ lengthMin: 1, lengthMax: 255 }), Catalog: catalogName }),
+        QueryExecutionContext: structure({
+          Database: string({ lengthMin: 1, lengthMax: 255 }),
+          Catalog: catalogName,
+        }),
         ResultConfiguration: structure({}),
         WorkGroup: workGroup,
         ResultReuseConfiguration: structure({
@@ -116,7 +122,9 @@ function runningOperations(query: Query): Record<string, Operation> {
           throw invalid(`Data catalog ${Catalog} was not found. The one catalogue is ${CATALOG}.`);
         }
         if (input.ResultReuseConfiguration?.ResultReuseByAgeConfiguration?.Enabled === true) {
-          throw invalid('ResultReuseConfiguration with Enabled: true is not supported by this version of Sluice');
+          throw invalid(
+            'ResultReuseConfiguration with Enabled: true is not supported by this version of Sluice',
+          );
         }
         const id = await query.start({
           sql: input.QueryString,
@@ -140,7 +148,7 @@ function runningOperations(query: Query): Record<string, Operation> {
 const EXECUTIONS_MAX = 50;
 const ROWS_MAX = 1_000;
 
-function readingOperations(query: Query): Record<string, Operation> {
+function readingOperations(query: QueryDoor): Record<string, Operation> {
   return {
     GetQueryExecution: {
       input: structure({ QueryExecutionId: required(executionId) }),
@@ -149,11 +157,18 @@ function readingOperations(query: Query): Record<string, Operation> {
       },
     },
     BatchGetQueryExecution: {
-      input: structure({ QueryExecutionIds: required(list(executionId, { lengthMin: 1, lengthMax: EXECUTIONS_MAX })) }),
-      handle: ({ QueryExecutionIds }: { QueryExecutionIds: readonly string[] }) => batchGet(query, QueryExecutionIds),
+      input: structure({
+        QueryExecutionIds: required(list(executionId, { lengthMin: 1, lengthMax: EXECUTIONS_MAX })),
+      }),
+      handle: ({ QueryExecutionIds }: { QueryExecutionIds: readonly string[] }) =>
+        batchGet(query, QueryExecutionIds),
     },
     ListQueryExecutions: {
-      input: structure({ NextToken: nextToken, MaxResults: integer({ min: 0, max: EXECUTIONS_MAX }), WorkGroup: workGroup }),
+      input: structure({
+        NextToken: nextToken,
+        MaxResults: integer({ min: 0, max: EXECUTIONS_MAX }),
+        WorkGroup: workGroup,
+      }),
       different: { WorkGroup: ONE_WORK_GROUP },
       async handle({ NextToken, MaxResults, WorkGroup }: Paged & { WorkGroup?: string }) {
         checkWorkGroup(WorkGroup);
@@ -179,7 +194,10 @@ function readingOperations(query: Query): Record<string, Operation> {
 /** A page after one that held the header row alone. */
 const AFTER_HEADER = 'after-header';
 
-async function results(query: Query, { QueryExecutionId, NextToken, MaxResults }: OfExecution & Paged): Promise<object> {
+async function results(
+  query: QueryDoor,
+  { QueryExecutionId, NextToken, MaxResults }: OfExecution & Paged,
+): Promise<object> {
   const execution = await query.execution(QueryExecutionId);
   refuseUnfinished(execution);
   const withHeader = NextToken === undefined && execution.statementType === 'DML';
@@ -211,7 +229,7 @@ function refuseUnfinished({ state, reason }: QueryExecution): void {
   );
 }
 
-async function batchGet(query: Query, ids: readonly string[]): Promise<object> {
+async function batchGet(query: QueryDoor, ids: readonly string[]): Promise<object> {
   const QueryExecutions: object[] = [];
   const UnprocessedQueryExecutionIds: object[] = [];
   for (const id of ids) {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { boundaryCases } from '../../../../conformance/src/boundaries.ts';
-import { modelsAbsent, readModel, trait, type Model, type ModelShape } from '../../../../conformance/src/models.ts';
+import {
+  modelsAbsent,
+  readModel,
+  trait,
+  type Model,
+  type ModelShape,
+} from '../../../../conformance/src/models.ts';
 import { SAMPLES, type ServiceName } from '../../../../conformance/src/samples.ts';
 import { createAthenaService } from '../athena/index.ts';
 import { createFirehoseService } from '../firehose/index.ts';
@@ -21,7 +27,9 @@ for (const service of SERVICES) {
   suite(`${service.name} against its model`, { skip: modelsAbsent }, () => {
     test('every operation of the model is supported or known as unsupported', () => {
       const named = new Set([...Object.keys(service.operations), ...service.unsupported]);
-      const missing = readModel(service.name).operations().filter((name) => !named.has(name));
+      const missing = readModel(service.name)
+        .operations()
+        .filter((name) => !named.has(name));
       assert.deepEqual(missing, []);
     });
     for (const [name, operation] of Object.entries(service.operations)) {
@@ -110,11 +118,17 @@ function compare(model: Model, input: ModelShape, operation: Operation): string[
 
 function facts(shape: Shape, of: ModelShape): [string, unknown, unknown][] {
   const kind = of.type === 'enum' ? 'string' : of.type === 'union' ? 'structure' : of.type;
-  const bounds = shape as { lengthMin?: number; lengthMax?: number; min?: number; max?: number; pattern?: string };
-  const length = trait<{ min?: number; max?: number }>(of, 'length');
-  const range = trait<{ min?: number; max?: number }>(of, 'range');
-  const pattern = trait<string>(of, 'pattern');
-  const values = Object.values(of.members ?? {}).map((member) => trait<string>(member, 'enumValue'));
+  const bounds = shape as {
+    lengthMin?: number;
+    lengthMax?: number;
+    min?: number;
+    max?: number;
+    pattern?: string;
+  };
+  const length = trait(of, 'length');
+  const range = trait(of, 'range');
+  const pattern = trait(of, 'pattern');
+  const values = Object.values(of.members ?? {}).map((member) => trait(member, 'enumValue'));
   return [
     ['kind', shape.kind, kind],
     ['lengthMin', bounds.lengthMin, length?.min],
@@ -122,6 +136,10 @@ function facts(shape: Shape, of: ModelShape): [string, unknown, unknown][] {
     ['min', bounds.min, range?.min],
     ['max', bounds.max, range?.max],
     ['pattern', bounds.pattern && patternText(bounds.pattern), pattern && patternText(pattern)],
-    ['values', shape.kind === 'string' ? shape.values?.join() : undefined, of.type === 'enum' ? values.join() : undefined],
+    [
+      'values',
+      shape.kind === 'string' ? shape.values?.join() : undefined,
+      of.type === 'enum' ? values.join() : undefined,
+    ],
   ];
 }

@@ -54,7 +54,9 @@ interface Target {
   readonly labels: Labels;
 }
 
-const LATENCY_BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const LATENCY_BUCKETS_SECONDS = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
 
 class JsonDispatcher implements Dispatcher {
   readonly #targets = new Map<string, Target>();
@@ -109,15 +111,22 @@ class JsonDispatcher implements Dispatcher {
       );
     }
     const encoding = request.headers['content-encoding'];
-    const body = encoding === undefined ? request.body : await inflate(request.body, encoding, this.#bodyBytesMax);
+    const body =
+      encoding === undefined ? request.body : await inflate(request.body, encoding, this.#bodyBytesMax);
     const text = decodeText(body);
     const input = parseJson(text);
-    check.check(input, {
+    const checked = check.check(input, {
       nulls: body.includes('null'),
       surrogates: body.includes('\\u') && SURROGATE_ESCAPE.test(text),
     });
-    const output = await operation.handle(input as never, new Context(caller, request));
-    return typeof output === 'string' ? output : JSON.stringify(output);
+    try {
+      const output = await operation.handle(input as never, new Context(caller, request));
+      return typeof output === 'string' ? output : JSON.stringify(output);
+    } catch (error) {
+      // What a cheap test left to the operation, such as the alphabet of base64, has the table's words.
+      if (!checked && !check.accepts(input)) throw check.refusal(input);
+      throw error;
+    }
   }
 
   #target({ method, path, headers }: AwsRequest): Target {
@@ -126,7 +135,10 @@ class JsonDispatcher implements Dispatcher {
     const target = typeof name === 'string' ? this.#targets.get(name) : undefined;
     if (target !== undefined) return target;
     if (name === undefined) {
-      throw new AwsError('UnknownOperationException', 'The header X-Amz-Target is missing: it names the operation.');
+      throw new AwsError(
+        'UnknownOperationException',
+        'The header X-Amz-Target is missing: it names the operation.',
+      );
     }
     const text = String(name).slice(0, 256);
     const service = this.#prefixes.get(text.slice(0, text.lastIndexOf('.')));
@@ -168,7 +180,13 @@ class JsonDispatcher implements Dispatcher {
     const label = (operation: string): Labels => ({ service: service.name, operation });
     for (const [name, operation] of Object.entries(service.operations)) {
       const check = new InputCheck(service, name, operation);
-      this.#targets.set(`${service.targetPrefix}.${name}`, { service, name, operation, check, labels: label(name) });
+      this.#targets.set(`${service.targetPrefix}.${name}`, {
+        service,
+        name,
+        operation,
+        check,
+        labels: label(name),
+      });
     }
     for (const name of service.unsupported) {
       this.#targets.set(`${service.targetPrefix}.${name}`, {

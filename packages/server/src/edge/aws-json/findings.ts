@@ -117,7 +117,8 @@ function walkMap(
   }
   found.unreadable ??= inKeys.unreadable ?? inValues.unreadable;
   found.unknown ??= inValues.unknown;
-  if (inKeys.broken.length > 0) fails(found, text(), path, `Map keys must satisfy constraint: ${rules(shape.key)}`);
+  if (inKeys.broken.length > 0)
+    fails(found, text(), path, `Map keys must satisfy constraint: ${rules(shape.key)}`);
   if (inValues.broken.length === 0) return;
   // The services name the map, not the key, where the values are plain.
   if (shape.value.kind === 'string') {
@@ -136,25 +137,27 @@ function rules(shape: Shape): string {
   return `[${[
     lengthMax === undefined ? undefined : `Member must have length less than or equal to ${lengthMax}`,
     lengthMin === undefined ? undefined : `Member must have length greater than or equal to ${lengthMin}`,
-    pattern === undefined ? undefined : `Member must satisfy regular expression pattern: ${patternText(pattern)}`,
+    pattern === undefined
+      ? undefined
+      : `Member must satisfy regular expression pattern: ${patternText(pattern)}`,
     values === undefined ? undefined : `Member must satisfy enum value set: [${values.join(', ')}]`,
   ]
     .filter((rule) => rule !== undefined)
     .join(', ')}]`;
 }
 
-function checkString(
-  shape: Shape & { kind: 'string' },
-  value: string,
-  path: string,
-  found: Findings,
-): void {
+function checkString(shape: Shape & { kind: 'string' }, value: string, path: string, found: Findings): void {
   const long = value.length;
   // Lengths count code points, which can't be more than UTF-16 units nor fewer than half of them.
   const length = shape.lengthMin === undefined && shape.lengthMax === undefined ? long : codePoints(value);
   checkLength(shape, length, value, path, found);
   if (shape.pattern !== undefined && !patternMatches(shape.pattern, value)) {
-    fails(found, value, path, `Member must satisfy regular expression pattern: ${patternText(shape.pattern)}`);
+    fails(
+      found,
+      value,
+      path,
+      `Member must satisfy regular expression pattern: ${patternText(shape.pattern)}`,
+    );
   }
   if (shape.values !== undefined && !shape.values.includes(value)) {
     fails(found, value, path, `Member must satisfy enum value set: [${shape.values.join(', ')}]`);
@@ -258,14 +261,15 @@ function shown(value: string): string {
 }
 
 function listText(value: readonly unknown[]): string {
-  const items = value.slice(0, 20).map((item) => (typeof item === 'object' ? '{…}' : String(item)));
+  const items = value.slice(0, 20).map(plainText);
   return `[${items.join(', ')}${value.length > items.length ? ', …' : ''}]`;
 }
 
+const plainText = (value: unknown): string =>
+  typeof value === 'string' ? value : typeof value === 'object' ? '{…}' : JSON.stringify(value);
+
 function mapText(value: Readonly<Record<string, unknown>>, keys: readonly string[]): string {
-  const items = keys
-    .slice(0, 20)
-    .map((key) => `${key}=${typeof value[key] === 'object' ? '{…}' : String(value[key])}`);
+  const items = keys.slice(0, 20).map((key) => `${key}=${plainText(value[key])}`);
   return `{${items.join(', ')}${keys.length > items.length ? ', …' : ''}}`;
 }
 

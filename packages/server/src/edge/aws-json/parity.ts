@@ -7,7 +7,11 @@ export type MemberParity = 'supported' | { readonly refused: string } | { readon
 export interface ServiceParity {
   readonly service: string;
   readonly operations: Readonly<
-    Record<string, { readonly status: 'supported'; readonly members: Readonly<Record<string, MemberParity>> } | { readonly status: 'refused' }>
+    Record<
+      string,
+      | { readonly status: 'supported'; readonly members: Readonly<Record<string, MemberParity>> }
+      | { readonly status: 'refused' }
+    >
   >;
 }
 
@@ -39,4 +43,5 @@ function* pathsOf(shape: Shape, path: string): Generator<string> {
   }
 }
 
-const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : a > b ? 1 : 0);
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0;

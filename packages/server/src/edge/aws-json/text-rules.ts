@@ -60,11 +60,8 @@ function survivesRoundTrip(text: string): boolean {
 
 const NOT_BASE64 = 255;
 const VALUES = new Uint8Array(128).fill(NOT_BASE64);
-for (const [value, character] of [
-  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-].entries()) {
-  VALUES[character.charCodeAt(0)] = value;
-}
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value;
 
 const CLIPPED_LENGTH_MAX = 1_024;
 const clip = (text: string): string =>

@@ -25,12 +25,14 @@ export class InputCheck {
     this.#operation = operation;
   }
 
-  /** Throws the refusal; leaves out null members in place. */
-  check(input: unknown, seen: Seen): void {
+  /** Throws the refusal; leaves out null members in place. Gives false when the operation's own cheap test decided. */
+  check(input: unknown, seen: Seen): boolean {
     const { certainlyValid } = this.#operation;
-    if (certainlyValid !== undefined && !seen.surrogates && isObject(input) && certainlyValid(input)) return;
+    if (certainlyValid !== undefined && !seen.surrogates && isObject(input) && certainlyValid(input))
+      return false;
     if (seen.nulls) dropNulls(this.#operation.input, input);
     if (!this.accepts(input)) throw this.refusal(input);
+    return true;
   }
 
   accepts(input: unknown): boolean {

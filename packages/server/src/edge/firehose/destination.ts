@@ -86,7 +86,7 @@ export function changedDestination(present: Destination, update: ExtendedS3, acc
   return { ...next, passthrough: { ...present.passthrough, ...next.passthrough } };
 }
 
-const extendedS3Of = ({ passthrough }: Destination): ExtendedS3 => (passthrough['extendedS3'] ?? {}) as ExtendedS3;
+const extendedS3Of = ({ passthrough }: Destination): ExtendedS3 => passthrough['extendedS3'] ?? {};
 
 export function describeDestination({ destination }: DeliveryDescription): object {
   const kept = extendedS3Of(destination);
@@ -120,10 +120,16 @@ function refuseUnsupported(extended: ExtendedS3): void {
     throw invalid('CompressionFormat must be UNCOMPRESSED when data format conversion is enabled.');
   }
   if (extended.CloudWatchLoggingOptions?.Enabled === true) {
-    throw unsupported('CloudWatchLoggingOptions.Enabled', 'there is no CloudWatch; the server has its own log');
+    throw unsupported(
+      'CloudWatchLoggingOptions.Enabled',
+      'there is no CloudWatch; the server has its own log',
+    );
   }
   if (extended.ProcessingConfiguration?.Enabled === true) {
-    throw unsupported('ProcessingConfiguration.Enabled', 'transformation by functions is not in this version');
+    throw unsupported(
+      'ProcessingConfiguration.Enabled',
+      'transformation by functions is not in this version',
+    );
   }
   if ((extended.S3BackupMode ?? 'Disabled') !== 'Disabled') {
     throw unsupported('S3BackupMode Enabled', 'the source stream is the backup');
@@ -136,13 +142,18 @@ function refuseUnsupported(extended: ExtendedS3): void {
 function conversionTable(conversion: Conversion, accountId: string): { database: string; table: string } {
   const schema = conversion.SchemaConfiguration ?? {};
   if (schema.DatabaseName === undefined || schema.TableName === undefined) {
-    throw invalid('SchemaConfiguration needs DatabaseName and TableName when data format conversion is enabled.');
+    throw invalid(
+      'SchemaConfiguration needs DatabaseName and TableName when data format conversion is enabled.',
+    );
   }
   if (schema.CatalogId !== undefined && schema.CatalogId !== accountId) {
     throw unsupported(`CatalogId ${schema.CatalogId}`, `the catalogue of this server is ${accountId}`);
   }
   if (schema.VersionId !== undefined && schema.VersionId !== 'LATEST') {
-    throw unsupported(`VersionId ${schema.VersionId}`, 'rows are written with the schema of the newest version: LATEST');
+    throw unsupported(
+      `VersionId ${schema.VersionId}`,
+      'rows are written with the schema of the newest version: LATEST',
+    );
   }
   refuseFormats(conversion);
   return { database: schema.DatabaseName, table: schema.TableName };

@@ -42,7 +42,9 @@ export const kinesisSource = structure({
 
 export const tags = list(
   structure({
-    Key: required(string({ lengthMin: 1, lengthMax: 128, pattern: '(?!aws:)[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@%]*' })),
+    Key: required(
+      string({ lengthMin: 1, lengthMax: 128, pattern: '(?!aws:)[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@%]*' }),
+    ),
     Value: string({ lengthMin: 0, lengthMax: 256, pattern: '[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@%]*' }),
   }),
   { lengthMin: 1, lengthMax: 50 },
@@ -113,12 +115,16 @@ const EXTENDED_S3_REFUSED: Readonly<Record<string, string>> = {
   'DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.OrcSerDe':
     'Delta tables hold Parquet: give ParquetSerDe',
   ...Object.fromEntries(
-    ['BlockSizeBytes', 'PageSizeBytes', 'EnableDictionaryCompression', 'MaxPaddingBytes', 'WriterVersion'].map(
-      (member) => [
-        `DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe.${member}`,
-        WRITER,
-      ],
-    ),
+    [
+      'BlockSizeBytes',
+      'PageSizeBytes',
+      'EnableDictionaryCompression',
+      'MaxPaddingBytes',
+      'WriterVersion',
+    ].map((member) => [
+      `DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe.${member}`,
+      WRITER,
+    ]),
   ),
 };
 const NO_DEFAULT_ROLE = 'kept and returned; there is no role to take on';
@@ -141,11 +147,14 @@ const EXTENDED_S3_DIFFERENT: Readonly<Record<string, string>> = {
   'DataFormatConversionConfiguration.SchemaConfiguration.VersionId': 'LATEST only',
   'DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe.ConvertDotsInJsonKeysToUnderscores':
     'false only',
-  'DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe.CaseInsensitive': 'true only',
+  'DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe.CaseInsensitive':
+    'true only',
   'DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.OpenXJsonSerDe.ColumnToJsonKeyMappings':
     'empty only',
-  'DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.HiveJsonSerDe.TimestampFormats': 'empty only',
-  'DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe.Compression': 'SNAPPY only',
+  'DataFormatConversionConfiguration.InputFormatConfiguration.Deserializer.HiveJsonSerDe.TimestampFormats':
+    'empty only',
+  'DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.ParquetSerDe.Compression':
+    'SNAPPY only',
 };
 
 const below = (member: string, reasons: Readonly<Record<string, string>>): Record<string, string> =>

@@ -1,5 +1,10 @@
 /** The Firehose API over the delivery module (Amazon Data Firehose, API of 2015-08-04). */
-import type { CreateDelivery, Delivery, DeliveryDescription, DeliveryErrorCode } from '../../modules/delivery/index.ts';
+import type {
+  CreateDelivery,
+  Delivery,
+  DeliveryDescription,
+  DeliveryErrorCode,
+} from '../../modules/delivery/index.ts';
 import {
   AwsError,
   boolean,
@@ -11,7 +16,13 @@ import {
   type Operation,
   type RequestContext,
 } from '../aws-json/index.ts';
-import { changedDestination, describeDestination, DESTINATION_ID, toDestination, type ExtendedS3 } from './destination.ts';
+import {
+  changedDestination,
+  describeDestination,
+  DESTINATION_ID,
+  toDestination,
+  type ExtendedS3,
+} from './destination.ts';
 import {
   destinationDifferent,
   destinationId,
@@ -99,7 +110,8 @@ function lifecycleOperations(delivery: Delivery): Record<string, Operation> {
         Tags: tags,
       }),
       refused: {
-        DirectPutSourceConfiguration: 'a direct put takes what the disk takes; there is no throughput to ask for',
+        DirectPutSourceConfiguration:
+          'a direct put takes what the disk takes; there is no throughput to ask for',
         DeliveryStreamEncryptionConfigurationInput: 'encryption at rest is not in this version',
         MSKSourceConfiguration: OTHER_SOURCE,
         DatabaseSourceConfiguration: OTHER_SOURCE,
@@ -128,14 +140,20 @@ function lifecycleOperations(delivery: Delivery): Record<string, Operation> {
       async handle(input: Update, { principal }: RequestContext) {
         const present = await delivery.describe(input.DeliveryStreamName);
         if (input.DestinationId !== DESTINATION_ID) {
-          throw invalid(`Destination Id ${input.DestinationId} not found: the one destination is ${DESTINATION_ID}.`);
+          throw invalid(
+            `Destination Id ${input.DestinationId} not found: the one destination is ${DESTINATION_ID}.`,
+          );
         }
         if (input.ExtendedS3DestinationUpdate === undefined) {
           throw invalid('Exactly one destination update must be given: ExtendedS3DestinationUpdate.');
         }
         await delivery.update(input.DeliveryStreamName, {
           expectedVersionId: input.CurrentDeliveryStreamVersionId,
-          destination: changedDestination(present.destination, input.ExtendedS3DestinationUpdate, principal.accountId),
+          destination: changedDestination(
+            present.destination,
+            input.ExtendedS3DestinationUpdate,
+            principal.accountId,
+          ),
         });
         return {};
       },
@@ -277,17 +295,23 @@ function toSource(input: Create, accountId: string): CreateDelivery['source'] {
   const { DeliveryStreamType: type = 'DirectPut', KinesisStreamSourceConfiguration: kinesis } = input;
   if (type === 'DirectPut') {
     if (kinesis === undefined) return { kind: 'direct' };
-    throw invalid('KinesisStreamSourceConfiguration can only be given with DeliveryStreamType KinesisStreamAsSource.');
+    throw invalid(
+      'KinesisStreamSourceConfiguration can only be given with DeliveryStreamType KinesisStreamAsSource.',
+    );
   }
   if (type !== 'KinesisStreamAsSource') {
     throw invalid(`DeliveryStreamType ${type} is not supported by this version of Sluice: ${OTHER_SOURCE}`);
   }
   if (kinesis === undefined) {
-    throw invalid('KinesisStreamSourceConfiguration is required with DeliveryStreamType KinesisStreamAsSource.');
+    throw invalid(
+      'KinesisStreamSourceConfiguration is required with DeliveryStreamType KinesisStreamAsSource.',
+    );
   }
   const [, account, stream] = /:(\d{12}):stream\/(.+)$/.exec(kinesis.KinesisStreamARN)!;
   if (account !== accountId) {
-    throw invalid(`The stream ${kinesis.KinesisStreamARN} is of another account: this server has ${accountId}.`);
+    throw invalid(
+      `The stream ${kinesis.KinesisStreamARN} is of another account: this server has ${accountId}.`,
+    );
   }
   return { kind: 'stream', stream: stream! };
 }
@@ -298,8 +322,10 @@ function toTags(given: readonly { readonly Key: string; readonly Value?: string 
   return found;
 }
 
-const deliveryArn = (name: string, { principal, region }: Pick<RequestContext, 'principal' | 'region'>): string =>
-  `arn:aws:firehose:${region}:${principal.accountId}:deliverystream/${name}`;
+const deliveryArn = (
+  name: string,
+  { principal, region }: Pick<RequestContext, 'principal' | 'region'>,
+): string => `arn:aws:firehose:${region}:${principal.accountId}:deliverystream/${name}`;
 
 const typeOf = ({ source }: CreateDelivery): string =>
   source.kind === 'direct' ? 'DirectPut' : 'KinesisStreamAsSource';
@@ -324,7 +350,12 @@ function describe(
     Source:
       source === undefined
         ? undefined
-        : { KinesisStreamSourceDescription: { ...source, DeliveryStartTimestamp: described.createdMs / 1_000 } },
+        : {
+            KinesisStreamSourceDescription: {
+              ...source,
+              DeliveryStartTimestamp: described.createdMs / 1_000,
+            },
+          },
     Destinations: withDestination ? [describeDestination(described)] : [],
     HasMoreDestinations: false,
   };

@@ -5,7 +5,6 @@ const LINE = '[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\uDBFF\\uDFFF\\t]*'
 const LINES = '[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\uDBFF\\uDFFF\\r\\n\\t]*';
 
 export const name = string({ lengthMin: 1, lengthMax: 255, pattern: LINE });
-export const catalogId = name;
 export const expression = string({ lengthMin: 0, lengthMax: 2_048, pattern: LINE });
 const description = string({ lengthMin: 0, lengthMax: 2_048, pattern: LINES });
 const location = string({ lengthMin: 0, lengthMax: 2_056, pattern: LINES });
@@ -41,7 +40,9 @@ export const tableInput = structure({
     NumberOfBuckets: integer(),
     SerdeInfo: structure({ Name: name, SerializationLibrary: name, Parameters: parameters }),
     BucketColumns: list(name),
-    SortColumns: list(structure({ Column: required(name), SortOrder: required(integer({ min: 0, max: 1 })) })),
+    SortColumns: list(
+      structure({ Column: required(name), SortOrder: required(integer({ min: 0, max: 1 })) }),
+    ),
     Parameters: parameters,
     StoredAsSubDirectories: boolean(),
   }),
@@ -73,7 +74,8 @@ const KEPT = 'kept and returned; the files of a Delta table are read and written
 export const TABLE_DIFFERENT: Readonly<Record<string, string>> = {
   'TableInput.Parameters': 'table_type must be DELTA',
   'TableInput.Retention': KEPT,
-  'TableInput.StorageDescriptor.Location': 'a file:// URI; without it a directory in the location of the database',
+  'TableInput.StorageDescriptor.Location':
+    'a file:// URI; without it a directory in the location of the database',
   'TableInput.StorageDescriptor.InputFormat': KEPT,
   'TableInput.StorageDescriptor.OutputFormat': KEPT,
   'TableInput.StorageDescriptor.Compressed': KEPT,
@@ -84,4 +86,6 @@ export const TABLE_DIFFERENT: Readonly<Record<string, string>> = {
   'TableInput.StorageDescriptor.BucketColumns': 'refused unless empty: Delta tables have no buckets',
   'TableInput.StorageDescriptor.SortColumns': 'refused unless empty: Delta tables are not kept sorted',
 };
-export const CATALOG_ID_DIFFERENT = { CatalogId: 'must be the account of the caller; there is one catalogue' };
+export const CATALOG_ID_DIFFERENT = {
+  CatalogId: 'must be the account of the caller; there is one catalogue',
+};

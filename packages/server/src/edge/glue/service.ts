@@ -14,7 +14,6 @@ import {
 } from '../aws-json/index.ts';
 import {
   CATALOG_ID_DIFFERENT,
-  catalogId,
   databaseInput,
   expression,
   name,
@@ -82,14 +81,18 @@ function databaseOperations(catalog: Catalog): Record<string, Operation> {
   const different = CATALOG_ID_DIFFERENT;
   return {
     CreateDatabase: {
-      input: structure({ CatalogId: catalogId, DatabaseInput: required(databaseInput) }),
+      input: structure({ CatalogId: name, DatabaseInput: required(databaseInput) }),
       refused: {
-        'DatabaseInput.CreateTableDefaultPermissions': 'permissions of Lake Formation are not in this version',
+        'DatabaseInput.CreateTableDefaultPermissions':
+          'permissions of Lake Formation are not in this version',
         'DatabaseInput.TargetDatabase': 'links to databases of other catalogues are not in this version',
         'DatabaseInput.FederatedDatabase': 'federated databases are not in this version',
         Tags: 'tags of databases are not in this version',
       },
-      different: { ...different, 'DatabaseInput.LocationUri': 'a file:// URI; without it a directory in the data directory' },
+      different: {
+        ...different,
+        'DatabaseInput.LocationUri': 'a file:// URI; without it a directory in the data directory',
+      },
       async handle(input: InCatalog & { DatabaseInput: GlueDatabaseInput }, context) {
         checkCatalog(input, context);
         const { Name, Description, LocationUri, Parameters } = input.DatabaseInput;
@@ -103,7 +106,7 @@ function databaseOperations(catalog: Catalog): Record<string, Operation> {
       },
     },
     GetDatabase: {
-      input: structure({ CatalogId: catalogId, Name: required(name) }),
+      input: structure({ CatalogId: name, Name: required(name) }),
       different,
       async handle(input: Named, context) {
         checkCatalog(input, context);
@@ -112,16 +115,20 @@ function databaseOperations(catalog: Catalog): Record<string, Operation> {
     },
     GetDatabases: {
       input: structure({
-        CatalogId: catalogId,
+        CatalogId: name,
         NextToken: token,
         MaxResults: pageSize,
         ResourceShareType: shareType,
         AttributesToGet: list(oneOf('NAME')),
       }),
-      different: { ...different, ResourceShareType: 'ALL is the own databases; FOREIGN and FEDERATED give none' },
+      different: {
+        ...different,
+        ResourceShareType: 'ALL is the own databases; FOREIGN and FEDERATED give none',
+      },
       async handle(input: Paged & { ResourceShareType?: string }, context) {
         checkCatalog(input, context);
-        if (input.ResourceShareType !== undefined && input.ResourceShareType !== 'ALL') return { DatabaseList: [] };
+        if (input.ResourceShareType !== undefined && input.ResourceShareType !== 'ALL')
+          return { DatabaseList: [] };
         const { items, next } = await catalog.databases(page(input));
         const named = input.AttributesToGet?.includes('NAME') === true;
         return {
@@ -131,7 +138,7 @@ function databaseOperations(catalog: Catalog): Record<string, Operation> {
       },
     },
     DeleteDatabase: {
-      input: structure({ CatalogId: catalogId, Name: required(name) }),
+      input: structure({ CatalogId: name, Name: required(name) }),
       different: { ...different, Name: 'a database that still holds tables is refused' },
       async handle(input: Named, context) {
         checkCatalog(input, context);
@@ -151,7 +158,11 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
   };
   return {
     CreateTable: {
-      input: structure({ CatalogId: catalogId, DatabaseName: required(name), TableInput: required(tableInputShape) }),
+      input: structure({
+        CatalogId: name,
+        DatabaseName: required(name),
+        TableInput: required(tableInputShape),
+      }),
       refused: {
         ...TABLE_REFUSED,
         Name: ICEBERG_NAME,
@@ -166,17 +177,19 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
       },
     },
     GetTable: {
-      input: structure({ CatalogId: catalogId, DatabaseName: required(name), Name: required(name) }),
+      input: structure({ CatalogId: name, DatabaseName: required(name), Name: required(name) }),
       refused: { ...reading, AttributesToGet: 'the whole entry is given' },
       different: CATALOG_ID_DIFFERENT,
       async handle(input: OfDatabase & Named, context) {
         checkCatalog(input, context);
-        return { Table: glueTable(await catalog.table(input.DatabaseName, input.Name), context.principal.accountId) };
+        return {
+          Table: glueTable(await catalog.table(input.DatabaseName, input.Name), context.principal.accountId),
+        };
       },
     },
     GetTables: {
       input: structure({
-        CatalogId: catalogId,
+        CatalogId: name,
         DatabaseName: required(name),
         Expression: expression,
         NextToken: token,
@@ -204,7 +217,7 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
     },
     UpdateTable: {
       input: structure({
-        CatalogId: catalogId,
+        CatalogId: name,
         DatabaseName: required(name),
         TableInput: required(tableInputShape),
         SkipArchive: boolean(),
@@ -221,7 +234,8 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
         ...CATALOG_ID_DIFFERENT,
         ...TABLE_DIFFERENT,
         SkipArchive: 'older versions of the entry are never kept; false is refused',
-        'TableInput.StorageDescriptor.Columns': 'new columns are added to the Delta log; other changes are refused',
+        'TableInput.StorageDescriptor.Columns':
+          'new columns are added to the Delta log; other changes are refused',
       },
       async handle(input: OfDatabase & { TableInput: GlueTableInput; SkipArchive?: boolean }, context) {
         checkCatalog(input, context);
@@ -236,7 +250,7 @@ function tableOperations(catalog: Catalog): Record<string, Operation> {
       },
     },
     DeleteTable: {
-      input: structure({ CatalogId: catalogId, DatabaseName: required(name), Name: required(name) }),
+      input: structure({ CatalogId: name, DatabaseName: required(name), Name: required(name) }),
       refused: { TransactionId: TABLE_REFUSED['TransactionId']! },
       different: CATALOG_ID_DIFFERENT,
       async handle(input: OfDatabase & Named, context) {

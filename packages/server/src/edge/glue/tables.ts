@@ -122,4 +122,8 @@ function hiveColumn({ Name, Type, Comment }: GlueColumn): HiveColumn {
   return { name: Name, type: Type, ...(Comment === undefined ? {} : { comment: Comment }) };
 }
 
-const glueColumn = ({ name, type, comment }: HiveColumn): object => ({ Name: name, Type: type, Comment: comment });
+const glueColumn = ({ name, type, comment }: HiveColumn): object => ({
+  Name: name,
+  Type: type,
+  Comment: comment,
+});

@@ -76,7 +76,9 @@ export class Body {
 
   #grow(bytes: number): void {
     const wanted = Math.max(ALLOCATED_BYTES_FIRST, bytes, this.#buffer.length * GROWTH);
-    const larger = Buffer.allocUnsafeSlow(Math.min(wanted, Math.max(bytes, this.#declaredBytes ?? this.#bytesMax)));
+    const larger = Buffer.allocUnsafeSlow(
+      Math.min(wanted, Math.max(bytes, this.#declaredBytes ?? this.#bytesMax)),
+    );
     this.#buffer.copy(larger, 0, 0, this.#bytes);
     this.#buffer = larger;
   }

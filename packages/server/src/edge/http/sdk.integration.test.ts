@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GlueClient } from '@aws-sdk/client-glue';
 import { KinesisClient, PutRecordCommand } from '@aws-sdk/client-kinesis';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { createSigV4 } from './index.ts';
 import { PRINCIPAL, startTestServer, testClock } from './testing/fixture.ts';
 
-const ACCESS_KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+const ACCESS_KEY = {
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+};
 const identity = {
   secretOf: (id: string) =>
     id === ACCESS_KEY.accessKeyId ? { ...ACCESS_KEY, principal: PRINCIPAL } : undefined,
 };
 const authenticate = (nowMs?: () => number) => createSigV4({ identity, clock: testClock(nowMs) });
+
+/** The SDK's client for Kinesis speaks HTTP/2, those of other services HTTP/1.1. */
+const http1Handler = () => new GlueClient({ region: 'eu-central-1' }).config.requestHandler;
 
 const PUT = { StreamName: 'orders', PartitionKey: 'a', Data: Buffer.from('hello') };
 
@@ -21,7 +27,7 @@ for (const version of ['HTTP/2', 'HTTP/1.1'] as const) {
       region: 'eu-central-1',
       credentials,
       maxAttempts: 1,
-      ...(version === 'HTTP/1.1' ? { requestHandler: new NodeHttpHandler() } : {}),
+      ...(version === 'HTTP/1.1' ? { requestHandler: http1Handler() } : {}),
     });
 
   test(`the SDK's signature is taken over ${version}`, async () => {
@@ -62,9 +68,15 @@ for (const version of ['HTTP/2', 'HTTP/1.1'] as const) {
       const session = await refusal({ ...ACCESS_KEY, sessionToken: 'token' } as typeof ACCESS_KEY);
       assert.equal(session?.name, 'UnrecognizedClientException');
       skewMs = 16 * 60_000;
-      assert.match((await refusal(ACCESS_KEY))?.message ?? '', /^Signature expired: \d{8}T\d{6}Z is now earlier than \d{8}T\d{6}Z \(\d{8}T\d{6}Z - 15 min\.\)$/);
+      assert.match(
+        (await refusal(ACCESS_KEY))?.message ?? '',
+        /^Signature expired: \d{8}T\d{6}Z is now earlier than \d{8}T\d{6}Z \(\d{8}T\d{6}Z - 15 min\.\)$/,
+      );
       skewMs = -16 * 60_000;
-      assert.match((await refusal(ACCESS_KEY))?.message ?? '', /^Signature not yet current: \d{8}T\d{6}Z is still later than \d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 15 min\.\)$/);
+      assert.match(
+        (await refusal(ACCESS_KEY))?.message ?? '',
+        /^Signature not yet current: \d{8}T\d{6}Z is still later than \d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 15 min\.\)$/,
+      );
     } finally {
       await server.close();
     }

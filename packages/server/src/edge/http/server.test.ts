@@ -5,7 +5,10 @@ import { echo, startTestServer, trivialService } from './testing/fixture.ts';
 import { openSocket, post, postHttp2, readAll } from './testing/raw.ts';
 
 const BODY = '{"StreamName":"orders","PartitionKey":"a","Data":"aGVsbG8="}';
-const HEADERS = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'Kinesis_20131202.PutRecord' };
+const HEADERS = {
+  'content-type': 'application/x-amz-json-1.1',
+  'x-amz-target': 'Kinesis_20131202.PutRecord',
+};
 const head = (length: number | string) =>
   `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nContent-Length: ${length}\r\n\r\n`;
 
@@ -61,7 +64,9 @@ suite('the port', () => {
   });
 
   test('closes half-sent requests, silent connections and uploads that break off', async () => {
-    const server = await startTestServer({ limits: { headersMsMax: 300, requestMsMax: 600, idleMsMax: 500 } });
+    const server = await startTestServer({
+      limits: { headersMsMax: 300, requestMsMax: 600, idleMsMax: 500 },
+    });
     try {
       const silent = readAll(await openSocket(server.port));
       const halfHead = await openSocket(server.port);

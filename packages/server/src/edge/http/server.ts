@@ -109,7 +109,10 @@ class Door implements HttpServer, Receiver {
     this.#net = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => this.#connected(socket));
     this.#net.maxConnections = this.#limits.connectionsMax;
     this.#net.on('drop', () => {
-      this.#logger.warn({ connectionsMax: this.#limits.connectionsMax }, 'connection refused: too many are open');
+      this.#logger.warn(
+        { connectionsMax: this.#limits.connectionsMax },
+        'connection refused: too many are open',
+      );
     });
     const connections = options.metrics.gauge('sluice_http_connections', 'Open connections.');
     const held = options.metrics.gauge('sluice_http_body_bytes', 'Bytes of request bodies in memory.');
@@ -209,14 +212,21 @@ class Door implements HttpServer, Receiver {
   }
 
   async #serveRoute(route: Route, exchange: Exchange): Promise<void> {
-    const { method, path, headers, body } = exchange;
-    const caller =
-      route.signedFor === undefined
-        ? undefined
-        : this.#authenticate({ method, path, headers, body: body.whole }, route.signedFor);
+    const { body } = exchange;
+    const caller = route.signedFor === undefined ? undefined : this.#callerOf(exchange, route.signedFor);
     this.#report();
     const request: RouteRequest = { body: body.whole, caller, signal: exchange.signal };
     exchange.send(await route.handle(request));
+  }
+
+  /** On a path of Sluice itself, who isn't let in is told so by the status, too: 403. */
+  #callerOf({ method, path, headers, body }: Exchange, service: string): Caller {
+    try {
+      return this.#authenticate({ method, path, headers, body: body.whole }, service);
+    } catch (error) {
+      if (error instanceof AwsError) throw new AwsError(error.type, error.message, 403);
+      throw error;
+    }
   }
 
   #fail(exchange: Exchange, error: unknown): void {

@@ -31,7 +31,11 @@ const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).
 /** Written from the specification, apart from the code under test. */
 function signed(
   request: SignedRequest,
-  { scope = '20261121/eu-west-1/kinesis/aws4_request', names = Object.keys(request.headers).sort(), query = '' } = {},
+  {
+    scope = '20261121/eu-west-1/kinesis/aws4_request',
+    names = Object.keys(request.headers).sort(),
+    query = '',
+  } = {},
 ): SignedRequest {
   const canonical = [
     request.method,
@@ -42,7 +46,9 @@ function signed(
     names.join(';'),
     sha256(request.body),
   ].join('\n');
-  const text = ['AWS4-HMAC-SHA256', String(request.headers['x-amz-date']), scope, sha256(canonical)].join('\n');
+  const text = ['AWS4-HMAC-SHA256', String(request.headers['x-amz-date']), scope, sha256(canonical)].join(
+    '\n',
+  );
   const key = scope.split('/').reduce<string | Buffer>(hmac, `AWS4${KEY.secretAccessKey}`);
   const authorization = `AWS4-HMAC-SHA256 Credential=${KEY.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${hmac(key, text).toString('hex')}`;
   return { ...request, headers: { ...request.headers, authorization } };
@@ -73,7 +79,7 @@ suite('Signature Version 4', () => {
 
   test('takes a host that HTTP/2 carries as :authority', () => {
     const { host, ...others } = signed(REQUEST).headers;
-    authenticate({ ...REQUEST, headers: { ...others, ':authority': host } as SignedRequest['headers'] }, 'kinesis');
+    authenticate({ ...REQUEST, headers: { ...others, ':authority': host } }, 'kinesis');
   });
 
   test('refuses every change of what is signed', () => {
@@ -111,17 +117,29 @@ suite('Signature Version 4', () => {
       refusal(signed(REQUEST, { names })).message,
       "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization.",
     );
-    assert.match(refusal(signed(REQUEST, { names: ['x-amz-date', 'x-amz-target'] })).message, /^'Host' or ':authority' must be/);
+    assert.match(
+      refusal(signed(REQUEST, { names: ['x-amz-date', 'x-amz-target'] })).message,
+      /^'Host' or ':authority' must be/,
+    );
   });
 
   test('refuses another scope in the words of AWS', () => {
-    assert.equal(refusal(signed(REQUEST), 'glue').message, "Credential should be scoped to correct service: 'glue'.");
+    assert.equal(
+      refusal(signed(REQUEST), 'glue').message,
+      "Credential should be scoped to correct service: 'glue'.",
+    );
     assert.equal(
       refusal(signed(REQUEST, { scope: '20261120/eu-west-1/kinesis/aws4_request' })).message,
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20261120' != '20261121', from '${TIME}'.`,
     );
-    assert.match(refusal(signed(REQUEST, { scope: '20261121/eu-west-1/kinesis/aws5' })).message, /valid terminator: 'aws4_request', not 'aws5'\.$/);
-    assert.match(refusal(signed(REQUEST, { scope: '20261121//kinesis/aws4_request' })).message, /scoped to a valid region/);
+    assert.match(
+      refusal(signed(REQUEST, { scope: '20261121/eu-west-1/kinesis/aws5' })).message,
+      /valid terminator: 'aws4_request', not 'aws5'\.$/,
+    );
+    assert.match(
+      refusal(signed(REQUEST, { scope: '20261121//kinesis/aws4_request' })).message,
+      /scoped to a valid region/,
+    );
   });
 
   test('holds the 15 minutes on both sides', () => {
@@ -142,7 +160,9 @@ suite('Signature Version 4', () => {
 
   test('refuses who is unknown, and session tokens', () => {
     const good = signed(REQUEST);
-    const unknown = changed(good, { authorization: good.headers.authorization!.replace('AKIDEXAMPLE', 'AKIDOTHER') });
+    const unknown = changed(good, {
+      authorization: good.headers.authorization!.replace('AKIDEXAMPLE', 'AKIDOTHER'),
+    });
     for (const request of [unknown, changed(good, { 'x-amz-security-token': 'token' })]) {
       const { type, message } = refusal(request);
       assert.equal(type, 'UnrecognizedClientException');
@@ -155,9 +175,21 @@ suite('Signature Version 4', () => {
       [undefined, 'MissingAuthenticationTokenException', /^Missing Authentication Token$/],
       ['Bearer abc', 'MissingAuthenticationTokenException', /^Missing Authentication Token$/],
       ['', 'MissingAuthenticationTokenException', /^Missing Authentication Token$/],
-      ['AWS4-ECDSA-P256-SHA256 Credential=a', 'IncompleteSignatureException', /^Unsupported AWS 'algorithm': 'AWS4-ECDSA/],
-      ['AWS4-HMAC-SHA256', 'IncompleteSignatureException', /^Authorization header requires 'Credential' parameter\. Authorization header requires 'Signature' parameter\. Authorization header requires 'SignedHeaders' parameter\. Authorization=AWS4/],
-      ['AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=ab', 'IncompleteSignatureException', /^Credential must have exactly 5 slash-delimited elements/],
+      [
+        'AWS4-ECDSA-P256-SHA256 Credential=a',
+        'IncompleteSignatureException',
+        /^Unsupported AWS 'algorithm': 'AWS4-ECDSA/,
+      ],
+      [
+        'AWS4-HMAC-SHA256',
+        'IncompleteSignatureException',
+        /^Authorization header requires 'Credential' parameter\. Authorization header requires 'Signature' parameter\. Authorization header requires 'SignedHeaders' parameter\. Authorization=AWS4/,
+      ],
+      [
+        'AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=ab',
+        'IncompleteSignatureException',
+        /^Credential must have exactly 5 slash-delimited elements/,
+      ],
     ];
     for (const [authorization, type, message] of cases) {
       const error = refusal(changed(REQUEST, { authorization }));
@@ -173,6 +205,9 @@ suite('Signature Version 4', () => {
   test('in --dev anyone is taken, in the region that they sign for', () => {
     const dev = createDevAuthenticate(PRINCIPAL);
     assert.equal(dev(REQUEST, 'kinesis').region, 'us-east-1');
-    assert.equal(dev(changed(signed(REQUEST), { 'x-amz-security-token': 'x' }), 'kinesis').region, 'eu-west-1');
+    assert.equal(
+      dev(changed(signed(REQUEST), { 'x-amz-security-token': 'x' }), 'kinesis').region,
+      'eu-west-1',
+    );
   });
 });

@@ -107,7 +107,13 @@ function parseAuthorization({ headers, path }: SignedRequest): Signed {
       `Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '${parts.get('Credential')!.slice(0, 256)}'`,
     );
   }
-  const [accessKeyId, date, region, service, terminator] = credential as [string, string, string, string, string];
+  const [accessKeyId, date, region, service, terminator] = credential as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   return {
     accessKeyId,
     date,
@@ -127,8 +133,10 @@ function dateHeaderTime(date: string | undefined): string | undefined {
 
 function checkScope(signed: Signed, service: string): void {
   const problems: string[] = [];
-  if (!/^[a-z0-9-]{1,64}$/.test(signed.region)) problems.push('Credential should be scoped to a valid region. ');
-  if (signed.service !== service) problems.push(`Credential should be scoped to correct service: '${service}'. `);
+  if (!/^[a-z0-9-]{1,64}$/.test(signed.region))
+    problems.push('Credential should be scoped to a valid region. ');
+  if (signed.service !== service)
+    problems.push(`Credential should be scoped to correct service: '${service}'. `);
   if (signed.terminator !== 'aws4_request') {
     problems.push(
       `Credential should be scoped with a valid terminator: 'aws4_request', not '${signed.terminator.slice(0, 64)}'. `,

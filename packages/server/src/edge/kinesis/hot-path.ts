@@ -1,5 +1,11 @@
 /** Cheap tests of puts, and the texts of answers, without an object for each record. */
-import { sequenceNumberOf, type Appended, type ReadResult, type RecordsIn, type ShardRef } from '../../modules/streams/index.ts';
+import {
+  sequenceNumberOf,
+  type Appended,
+  type ReadResult,
+  type RecordsIn,
+  type ShardRef,
+} from '../../modules/streams/index.ts';
 import {
   KEY_LENGTH_MAX,
   NAME_LENGTH_MAX,
@@ -19,7 +25,13 @@ type Members = Readonly<Record<string, unknown>>;
 /** True only for members that the shape of PutRecord accepts; data that isn't base64 is refused when it is decoded. */
 export function isCertainlyPutRecord(input: Members): boolean {
   for (const member in input)
-    if (member !== 'StreamName' && member !== 'Data' && member !== 'PartitionKey' && member !== 'ExplicitHashKey') return false;
+    if (
+      member !== 'StreamName' &&
+      member !== 'Data' &&
+      member !== 'PartitionKey' &&
+      member !== 'ExplicitHashKey'
+    )
+      return false;
   return isName(input.StreamName) && isRecord(input);
 }
 
@@ -86,7 +98,8 @@ export function columnsOf(records: PutRecordsInput['Records']): {
       explicitHashKeys[index] = record.ExplicitHashKey;
     }
   }
-  const columns = explicitHashKeys === undefined ? { partitionKeys, data } : { partitionKeys, data, explicitHashKeys };
+  const columns =
+    explicitHashKeys === undefined ? { partitionKeys, data } : { partitionKeys, data, explicitHashKeys };
   return { columns, largestBytes, largest, totalBytes };
 }
 

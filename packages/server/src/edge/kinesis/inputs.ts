@@ -2,7 +2,18 @@
  * Constraints of the operations' inputs, from the public Smithy model of Kinesis Data Streams (2013-12-02), and the
  * types that handlers see once they hold.
  */
-import { blob, boolean, integer, list, map, oneOf, required, string, structure, timestamp } from '../aws-json/index.ts';
+import {
+  blob,
+  boolean,
+  integer,
+  list,
+  map,
+  oneOf,
+  required,
+  string,
+  structure,
+  timestamp,
+} from '../aws-json/index.ts';
 
 export const NAME_PATTERN = '^[a-zA-Z0-9_.-]+$';
 const HASH_KEY_PATTERN = '^0|([1-9]\\d{0,38})$';
@@ -45,7 +56,14 @@ export const INPUTS = {
     StreamCreationTimestamp: timestamp(),
     ShardFilter: structure({
       Type: required(
-        oneOf('AFTER_SHARD_ID', 'AT_TRIM_HORIZON', 'FROM_TRIM_HORIZON', 'AT_LATEST', 'AT_TIMESTAMP', 'FROM_TIMESTAMP'),
+        oneOf(
+          'AFTER_SHARD_ID',
+          'AT_TRIM_HORIZON',
+          'FROM_TRIM_HORIZON',
+          'AT_LATEST',
+          'AT_TIMESTAMP',
+          'FROM_TIMESTAMP',
+        ),
       ),
       ShardId: name,
       Timestamp: timestamp(),
@@ -61,10 +79,13 @@ export const INPUTS = {
   PutRecords: structure({
     ...stream,
     Records: required(
-      list(structure({ Data: required(data), ExplicitHashKey: hashKey, PartitionKey: required(partitionKey) }), {
-        lengthMin: 1,
-        lengthMax: RECORDS_PER_REQUEST_MAX,
-      }),
+      list(
+        structure({ Data: required(data), ExplicitHashKey: hashKey, PartitionKey: required(partitionKey) }),
+        {
+          lengthMin: 1,
+          lengthMax: RECORDS_PER_REQUEST_MAX,
+        },
+      ),
     ),
   }),
   GetShardIterator: structure({
@@ -84,8 +105,15 @@ export const INPUTS = {
   IncreaseStreamRetentionPeriod: structure({ ...stream, RetentionPeriodHours: required(integer()) }),
   DecreaseStreamRetentionPeriod: structure({ ...stream, RetentionPeriodHours: required(integer()) }),
   AddTagsToStream: structure({ ...stream, Tags: required(tags) }),
-  RemoveTagsFromStream: structure({ ...stream, TagKeys: required(list(tagKey, { lengthMin: 1, lengthMax: 50 })) }),
-  ListTagsForStream: structure({ ...stream, ExclusiveStartTagKey: tagKey, Limit: integer({ min: 1, max: 50 }) }),
+  RemoveTagsFromStream: structure({
+    ...stream,
+    TagKeys: required(list(tagKey, { lengthMin: 1, lengthMax: 50 })),
+  }),
+  ListTagsForStream: structure({
+    ...stream,
+    ExclusiveStartTagKey: tagKey,
+    Limit: integer({ min: 1, max: 50 }),
+  }),
 };
 
 export interface StreamInput {

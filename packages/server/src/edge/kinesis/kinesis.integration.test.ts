@@ -40,7 +40,14 @@ before(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-kinesis-'));
   const meta = await openSqliteMetaStore(':memory:');
   const parts = { logger: quietLogger, metrics: quietMetrics };
-  const streams = await createStreams({ disk: createNodeDisk(), directory, meta, clock, random: new SeededRandom(1), ...parts });
+  const streams = await createStreams({
+    disk: createNodeDisk(),
+    directory,
+    meta,
+    clock,
+    random: new SeededRandom(1),
+    ...parts,
+  });
   const server = await createHttpServer({
     host: '127.0.0.1',
     port: 0,
@@ -67,21 +74,29 @@ before(async () => {
 });
 after(() => close());
 
-const create = (name: string, shardCount = 1) => client.send(new CreateStreamCommand({ StreamName: name, ShardCount: shardCount }));
+const create = (name: string, shardCount = 1) =>
+  client.send(new CreateStreamCommand({ StreamName: name, ShardCount: shardCount }));
 const put = (name: string, text: string, key = 'k') =>
   client.send(new PutRecordCommand({ StreamName: name, PartitionKey: key, Data: Buffer.from(text) }));
 const SHARD = 'shardId-000000000000';
-async function read(name: string, start: Partial<GetShardIteratorCommandInput>, shard = SHARD): Promise<string[]> {
+async function read(
+  name: string,
+  start: Partial<GetShardIteratorCommandInput>,
+  shard = SHARD,
+): Promise<string[]> {
   const input = { StreamName: name, ShardId: shard, ShardIteratorType: 'TRIM_HORIZON' as const, ...start };
   const { ShardIterator } = await client.send(new GetShardIteratorCommand(input));
   const { Records } = await client.send(new GetRecordsCommand({ ShardIterator }));
   return Records!.map((record) => Buffer.from(record.Data!).toString());
 }
-const refused = (work: Promise<unknown>, name: string, message: RegExp | string) => assert.rejects(work, { name, message });
+const refused = (work: Promise<unknown>, name: string, message: RegExp | string) =>
+  assert.rejects(work, { name, message });
 
 test('a stream is created, described, listed and deleted', async () => {
   await create('life', 3);
-  const { StreamDescription: stream } = await client.send(new DescribeStreamCommand({ StreamName: 'life', Limit: 2 }));
+  const { StreamDescription: stream } = await client.send(
+    new DescribeStreamCommand({ StreamName: 'life', Limit: 2 }),
+  );
   assert.equal(stream!.StreamARN, 'arn:aws:kinesis:eu-central-1:000000000000:stream/life');
   assert.deepEqual(
     [stream!.StreamStatus, stream!.HasMoreShards, stream!.Shards!.length, stream!.RetentionPeriodHours],
@@ -89,7 +104,10 @@ test('a stream is created, described, listed and deleted', async () => {
   );
   assert.equal(stream!.StreamCreationTimestamp!.getTime(), clock.nowMs());
   const rest = await client.send(
-    new DescribeStreamCommand({ StreamARN: stream!.StreamARN, ExclusiveStartShardId: stream!.Shards![1]!.ShardId }),
+    new DescribeStreamCommand({
+      StreamARN: stream!.StreamARN,
+      ExclusiveStartShardId: stream!.Shards![1]!.ShardId,
+    }),
   );
   assert.equal(rest.StreamDescription!.Shards![0]!.HashKeyRange!.EndingHashKey, String((1n << 128n) - 1n));
   const summary = await client.send(new DescribeStreamSummaryCommand({ StreamName: 'life' }));
@@ -99,9 +117,17 @@ test('a stream is created, described, listed and deleted', async () => {
   assert.deepEqual([page.StreamNames, page.HasMoreStreams], [['life'], true]);
   const next = await client.send(new ListStreamsCommand({ NextToken: page.NextToken }));
   assert.deepEqual([next.StreamNames, next.StreamSummaries![0]!.StreamStatus], [['life-2'], 'ACTIVE']);
-  await refused(create('life'), 'ResourceInUseException', 'Stream life under account 000000000000 already exists.');
+  await refused(
+    create('life'),
+    'ResourceInUseException',
+    'Stream life under account 000000000000 already exists.',
+  );
   for (const name of ['life', 'life-2']) await client.send(new DeleteStreamCommand({ StreamName: name }));
-  await refused(put('life', 'x'), 'ResourceNotFoundException', 'Stream life under account 000000000000 not found.');
+  await refused(
+    put('life', 'x'),
+    'ResourceNotFoundException',
+    'Stream life under account 000000000000 not found.',
+  );
 });
 
 test('shards are listed by pages, filters and tokens that belong to their stream', async () => {
@@ -111,12 +137,25 @@ test('shards are listed by pages, filters and tokens that belong to their stream
   const second = await list({ NextToken: first.NextToken, MaxResults: 2 });
   const third = await list({ NextToken: second.NextToken });
   const ids = [first, second, third].flatMap((page) => page.Shards!.map((shard) => shard.ShardId));
-  assert.deepEqual(ids, [0, 1, 2, 3, 4].map((index) => `shardId-00000000000${index}`));
+  assert.deepEqual(
+    ids,
+    [0, 1, 2, 3, 4].map((index) => `shardId-00000000000${index}`),
+  );
   assert.equal(third.NextToken, undefined);
-  const filtered = await list({ StreamName: 'shards', ShardFilter: { Type: 'AFTER_SHARD_ID', ShardId: ids[3] } });
-  assert.deepEqual(filtered.Shards!.map((shard) => shard.ShardId), [ids[4]]);
+  const filtered = await list({
+    StreamName: 'shards',
+    ShardFilter: { Type: 'AFTER_SHARD_ID', ShardId: ids[3] },
+  });
+  assert.deepEqual(
+    filtered.Shards!.map((shard) => shard.ShardId),
+    [ids[4]],
+  );
   assert.equal((await list({ StreamName: 'shards', ShardFilter: { Type: 'AT_LATEST' } })).Shards!.length, 5);
-  await refused(list({ StreamName: 'shards', NextToken: first.NextToken }), 'InvalidArgumentException', /cannot be provided together/);
+  await refused(
+    list({ StreamName: 'shards', NextToken: first.NextToken }),
+    'InvalidArgumentException',
+    /cannot be provided together/,
+  );
   await refused(list({ NextToken: 'bm9uc2Vuc2U=' }), 'InvalidArgumentException', 'Invalid NextToken.');
   clock.advance(301_000);
   await refused(list({ NextToken: first.NextToken }), 'ExpiredNextTokenException', /expired/);
@@ -132,12 +171,25 @@ test('records are read from each type of position', async () => {
   const numbers = sent.map((answer) => answer.SequenceNumber!);
   assert.deepEqual(numbers, numbers.toSorted());
   assert.deepEqual(await read('types', {}), ['a', 'b', 'c', 'd']);
-  assert.deepEqual(await read('types', { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: numbers[1] }), ['b', 'c', 'd']);
-  assert.deepEqual(await read('types', { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: numbers[1] }), ['c', 'd']);
+  assert.deepEqual(
+    await read('types', { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: numbers[1] }),
+    ['b', 'c', 'd'],
+  );
+  assert.deepEqual(
+    await read('types', { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: numbers[1] }),
+    ['c', 'd'],
+  );
   assert.deepEqual(await read('types', { ShardIteratorType: 'LATEST' }), []);
   const timestamp = new Date(clock.nowMs() - 2_000);
-  assert.deepEqual(await read('types', { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: timestamp }), ['c', 'd']);
-  await refused(read('types', { ShardIteratorType: 'AT_SEQUENCE_NUMBER' }), 'InvalidArgumentException', /and no StartingSequenceNumber/);
+  assert.deepEqual(await read('types', { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: timestamp }), [
+    'c',
+    'd',
+  ]);
+  await refused(
+    read('types', { ShardIteratorType: 'AT_SEQUENCE_NUMBER' }),
+    'InvalidArgumentException',
+    /and no StartingSequenceNumber/,
+  );
   await refused(
     read('types', { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: '12345' }),
     'InvalidArgumentException',
@@ -160,7 +212,11 @@ test('iterators go on, report the lag, are checked and expire', async () => {
   for (const text of ['a', 'b', 'c']) await put('iterators', text);
   clock.advance(5_000);
   const start = await client.send(
-    new GetShardIteratorCommand({ StreamName: 'iterators', ShardId: SHARD, ShardIteratorType: 'TRIM_HORIZON' }),
+    new GetShardIteratorCommand({
+      StreamName: 'iterators',
+      ShardId: SHARD,
+      ShardIteratorType: 'TRIM_HORIZON',
+    }),
   );
   const first = await client.send(new GetRecordsCommand({ ShardIterator: start.ShardIterator, Limit: 2 }));
   assert.deepEqual([first.Records!.length, first.MillisBehindLatest], [2, 5_000]);
@@ -170,7 +226,11 @@ test('iterators go on, report the lag, are checked and expire', async () => {
   assert.deepEqual([third.Records!.length, third.MillisBehindLatest], [0, 0]);
   const forged = start.ShardIterator!.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
   for (const ShardIterator of [forged, 'x', 'AAAA', `${start.ShardIterator}AAAA`])
-    await refused(client.send(new GetRecordsCommand({ ShardIterator })), 'InvalidArgumentException', 'Invalid ShardIterator.');
+    await refused(
+      client.send(new GetRecordsCommand({ ShardIterator })),
+      'InvalidArgumentException',
+      'Invalid ShardIterator.',
+    );
   clock.advance(300_001);
   await refused(
     client.send(new GetRecordsCommand({ ShardIterator: third.NextShardIterator })),
@@ -199,33 +259,81 @@ test('PutRecords keeps order and answers for each record', async () => {
 
 test('limits of puts', async () => {
   await create('limits');
-  const many = (Records: { PartitionKey: string; Data: Buffer }[]) => client.send(new PutRecordsCommand({ StreamName: 'limits', Records }));
+  const many = (Records: { PartitionKey: string; Data: Buffer }[]) =>
+    client.send(new PutRecordsCommand({ StreamName: 'limits', Records }));
   const record = (bytes: number, PartitionKey = 'k') => ({ PartitionKey, Data: Buffer.alloc(bytes) });
   const MIB = 1_048_576;
   await many([record(MIB - 1)]);
   await refused(many([record(MIB)]), 'InvalidArgumentException', /has 1048577 bytes with its partition key/);
-  await refused(many([record(MIB + 1)]), 'ValidationException', /1 validation error detected: .*records.1.member.data/i);
-  await refused(many(Array.from({ length: 6 }, () => record(900_000))), 'InvalidArgumentException', 'Records size exceeds 5 MB limit');
-  await refused(many(Array.from({ length: 501 }, () => record(1))), 'ValidationException', /1 validation error detected/);
+  await refused(
+    many([record(MIB + 1)]),
+    'ValidationException',
+    /1 validation error detected: .*records.1.member.data/i,
+  );
+  await refused(
+    many(Array.from({ length: 6 }, () => record(900_000))),
+    'InvalidArgumentException',
+    'Records size exceeds 5 MB limit',
+  );
+  await refused(
+    many(Array.from({ length: 501 }, () => record(1))),
+    'ValidationException',
+    /1 validation error detected/,
+  );
   await refused(many([]), 'ValidationException', /1 validation error detected/);
   const explicit = (ExplicitHashKey: string) =>
-    client.send(new PutRecordCommand({ StreamName: 'limits', PartitionKey: 'k', Data: Buffer.from('x'), ExplicitHashKey }));
-  await refused(explicit(String(1n << 128n)), 'InvalidArgumentException', /must be in the range: \[0, 2\^128-1\]/);
-  await refused(explicit('01'), 'InvalidArgumentException', /Invalid ExplicitHashKey/);
-  await refused(put('internal', 'x'), 'ResourceNotFoundException', 'Stream internal under account 000000000000 not found.');
-  await refused(read('internal', {}), 'ResourceNotFoundException', 'Stream internal under account 000000000000 not found.');
+    client.send(
+      new PutRecordCommand({
+        StreamName: 'limits',
+        PartitionKey: 'k',
+        Data: Buffer.from('x'),
+        ExplicitHashKey,
+      }),
+    );
+  await refused(
+    explicit(String(1n << 128n)),
+    'InvalidArgumentException',
+    /must be in the range: \[0, 2\^128-1\]/,
+  );
+  await refused(explicit('01'), 'ValidationException', /Value '01' at 'explicitHashKey'/);
+  await refused(
+    put('internal', 'x'),
+    'ResourceNotFoundException',
+    'Stream internal under account 000000000000 not found.',
+  );
+  await refused(
+    read('internal', {}),
+    'ResourceNotFoundException',
+    'Stream internal under account 000000000000 not found.',
+  );
 });
 
 test('retention goes up by one operation and down by the other', async () => {
   await create('retention');
   const increase = (hours: number) =>
-    client.send(new IncreaseStreamRetentionPeriodCommand({ StreamName: 'retention', RetentionPeriodHours: hours }));
+    client.send(
+      new IncreaseStreamRetentionPeriodCommand({ StreamName: 'retention', RetentionPeriodHours: hours }),
+    );
   const decrease = (hours: number) =>
-    client.send(new DecreaseStreamRetentionPeriodCommand({ StreamName: 'retention', RetentionPeriodHours: hours }));
+    client.send(
+      new DecreaseStreamRetentionPeriodCommand({ StreamName: 'retention', RetentionPeriodHours: hours }),
+    );
   await increase(48);
-  await refused(increase(24), 'InvalidArgumentException', /can not be shorter than existing retention period \(48 hours\)/);
-  await refused(increase(8_761), 'InvalidArgumentException', /^Maximum allowed retention period is 8760 hours/);
-  await refused(decrease(72), 'InvalidArgumentException', /can not be longer than existing retention period \(48 hours\)/);
+  await refused(
+    increase(24),
+    'InvalidArgumentException',
+    /can not be shorter than existing retention period \(48 hours\)/,
+  );
+  await refused(
+    increase(8_761),
+    'InvalidArgumentException',
+    /^Maximum allowed retention period is 8760 hours/,
+  );
+  await refused(
+    decrease(72),
+    'InvalidArgumentException',
+    /can not be longer than existing retention period \(48 hours\)/,
+  );
   await refused(decrease(23), 'InvalidArgumentException', /^Minimum allowed retention period is 24 hours/);
   await decrease(24);
   const summary = await client.send(new DescribeStreamSummaryCommand({ StreamName: 'retention' }));
@@ -234,19 +342,39 @@ test('retention goes up by one operation and down by the other', async () => {
 
 test('tags are added, listed by pages and removed', async () => {
   await create('tags');
-  const add = (Tags: Record<string, string>) => client.send(new AddTagsToStreamCommand({ StreamName: 'tags', Tags }));
+  const add = (Tags: Record<string, string>) =>
+    client.send(new AddTagsToStreamCommand({ StreamName: 'tags', Tags }));
   await add({ b: '2', a: '1' });
   await add({ c: '3', a: 'one' });
   const page = await client.send(new ListTagsForStreamCommand({ StreamName: 'tags', Limit: 2 }));
-  assert.deepEqual([page.Tags, page.HasMoreTags], [[{ Key: 'a', Value: 'one' }, { Key: 'b', Value: '2' }], true]);
+  assert.deepEqual(
+    [page.Tags, page.HasMoreTags],
+    [
+      [
+        { Key: 'a', Value: 'one' },
+        { Key: 'b', Value: '2' },
+      ],
+      true,
+    ],
+  );
   await client.send(new RemoveTagsFromStreamCommand({ StreamName: 'tags', TagKeys: ['a', 'x'] }));
-  const rest = await client.send(new ListTagsForStreamCommand({ StreamName: 'tags', ExclusiveStartTagKey: 'b' }));
+  const rest = await client.send(
+    new ListTagsForStreamCommand({ StreamName: 'tags', ExclusiveStartTagKey: 'b' }),
+  );
   assert.deepEqual(rest.Tags, [{ Key: 'c', Value: '3' }]);
-  await refused(add(Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`t${index}`, '']))), 'InvalidArgumentException', /more than 50 tags/);
+  await refused(
+    add(Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`t${index}`, '']))),
+    'InvalidArgumentException',
+    /more than 50 tags/,
+  );
   await refused(add({ 'no\u0007bell': '' }), 'InvalidArgumentException', /invalid characters/);
 });
 
 test('what this version does not have says so', async () => {
   const merge = new MergeShardsCommand({ StreamName: 'x', ShardToMerge: 'a', AdjacentShardToMerge: 'b' });
-  await refused(client.send(merge), 'InvalidArgumentException', 'MergeShards is not supported by this version of Sluice');
+  await refused(
+    client.send(merge),
+    'InvalidArgumentException',
+    'MergeShards is not supported by this version of Sluice',
+  );
 });

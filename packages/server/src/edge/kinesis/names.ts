@@ -16,7 +16,8 @@ export function nameOf({ StreamName: name, StreamARN: arn }: StreamInput): strin
     return name;
   }
   const [, account = '', named = ''] = ARN.exec(arn) ?? [];
-  if (name !== undefined && name !== named) throw invalid(`StreamName ${name} does not match the StreamARN ${arn}.`);
+  if (name !== undefined && name !== named)
+    throw invalid(`StreamName ${name} does not match the StreamARN ${arn}.`);
   if (account !== ACCOUNT_ID) throw streamNotFound(named, account);
   return named;
 }

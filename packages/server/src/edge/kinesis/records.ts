@@ -1,5 +1,11 @@
 import type { Clock } from '../../ports/clock.ts';
-import { HASH_KEY_MAX, parseSequenceNumber, type RecordsIn, type ShardState, type Streams } from '../../modules/streams/index.ts';
+import {
+  HASH_KEY_MAX,
+  parseSequenceNumber,
+  type RecordsIn,
+  type ShardState,
+  type Streams,
+} from '../../modules/streams/index.ts';
 import { PlatformError } from '../../base/errors.ts';
 import { AwsError } from '../aws-json/index.ts';
 import { ACCOUNT_ID, invalid } from './errors.ts';
@@ -37,7 +43,9 @@ export class Records {
     const columns: RecordsIn = { partitionKeys: [input.PartitionKey], data: [input.Data] };
     const appended = await this.#append(
       input,
-      input.ExplicitHashKey === undefined ? columns : { ...columns, explicitHashKeys: [input.ExplicitHashKey] },
+      input.ExplicitHashKey === undefined
+        ? columns
+        : { ...columns, explicitHashKeys: [input.ExplicitHashKey] },
     );
     return putRecordAnswer(appended);
   };
@@ -55,7 +63,9 @@ export class Records {
     const shard = this.#shard(name, input.ShardId);
     const offset = await this.#startOffset(name, shard, input);
     const { uid, shardId } = shard;
-    return { ShardIterator: this.#tokens.iterator({ uid, offset, stream: name, shardId }, this.#clock.nowMs()) };
+    return {
+      ShardIterator: this.#tokens.iterator({ uid, offset, stream: name, shardId }, this.#clock.nowMs()),
+    };
   };
 
   readonly get = async (input: GetRecordsInput): Promise<string> => {
@@ -99,7 +109,8 @@ export class Records {
           : `Timestamp must not be specified for an iterator of type ${type}.`,
       );
     if (timestamp !== undefined) return this.#atTimestamp(shard, timestamp * 1000);
-    if (number !== undefined) return this.#atNumber({ name, shard, number, after: type === 'AFTER_SEQUENCE_NUMBER' });
+    if (number !== undefined)
+      return this.#atNumber({ name, shard, number, after: type === 'AFTER_SEQUENCE_NUMBER' });
     return type === 'LATEST' ? shard.nextOffset : shard.trimOffset;
   }
 
@@ -152,5 +163,7 @@ function checkHashKey(hashKey: string | undefined): void {
 
 function tooLarge(bytes: number, record?: number): AwsError {
   const which = record === undefined ? 'The record' : `Record ${record}`;
-  return invalid(`${which} has ${bytes} bytes with its partition key; the limit is ${RECORD_BYTES_MAX} bytes.`);
+  return invalid(
+    `${which} has ${bytes} bytes with its partition key; the limit is ${RECORD_BYTES_MAX} bytes.`,
+  );
 }

@@ -72,11 +72,18 @@ export function createKinesisService({ streams, clock, tokenSecret = 'sluice' }:
           MaxRecordSizeInKiB: 'records have at most 1 MiB',
           RecordDistributionStrategy: 'records go to the shard of their hash key',
         },
-        different: { ShardCount: 'at most 10,000; no account limit', StreamModeDetails: 'an ON_DEMAND stream keeps its 4 shards' },
+        different: {
+          ShardCount: 'at most 10,000; no account limit',
+          StreamModeDetails: 'an ON_DEMAND stream keeps its 4 shards',
+        },
         handle: admin.create,
       },
       DescribeStream: { input: INPUTS.DescribeStream, refused: STREAM_ID, handle: admin.describe },
-      DescribeStreamSummary: { input: INPUTS.DescribeStreamSummary, refused: STREAM_ID, handle: admin.summary },
+      DescribeStreamSummary: {
+        input: INPUTS.DescribeStreamSummary,
+        refused: STREAM_ID,
+        handle: admin.summary,
+      },
       ListStreams: { input: INPUTS.ListStreams, handle: admin.list },
       DeleteStream: {
         input: INPUTS.DeleteStream,
@@ -88,7 +95,10 @@ export function createKinesisService({ streams, clock, tokenSecret = 'sluice' }:
       PutRecord: {
         input: INPUTS.PutRecord,
         refused: DRY_RUN,
-        different: { SequenceNumberForOrdering: 'has no effect: records are always in the order of their acknowledgement' },
+        different: {
+          SequenceNumberForOrdering:
+            'has no effect: records are always in the order of their acknowledgement',
+        },
         certainlyValid: isCertainlyPutRecord,
         handle: records.put,
       },
@@ -111,7 +121,11 @@ export function createKinesisService({ streams, clock, tokenSecret = 'sluice' }:
         handle: admin.decreaseRetention,
       },
       AddTagsToStream: { input: INPUTS.AddTagsToStream, refused: STREAM_ID, handle: admin.addTags },
-      RemoveTagsFromStream: { input: INPUTS.RemoveTagsFromStream, refused: STREAM_ID, handle: admin.removeTags },
+      RemoveTagsFromStream: {
+        input: INPUTS.RemoveTagsFromStream,
+        refused: STREAM_ID,
+        handle: admin.removeTags,
+      },
       ListTagsForStream: { input: INPUTS.ListTagsForStream, refused: STREAM_ID, handle: admin.listTags },
     },
   };

@@ -55,7 +55,10 @@ export class StreamAdministration {
       await this.#streams.create({ name, shardCount: input.ShardCount ?? ON_DEMAND_SHARDS, mode, tags });
     } catch (error) {
       if (!(error instanceof PlatformError && error.code === 'stream-exists')) throw error;
-      throw new AwsError('ResourceInUseException', `Stream ${name} under account ${ACCOUNT_ID} already exists.`);
+      throw new AwsError(
+        'ResourceInUseException',
+        `Stream ${name} under account ${ACCOUNT_ID} already exists.`,
+      );
     }
     return {};
   };
@@ -82,7 +85,9 @@ export class StreamAdministration {
   readonly summary = async (input: StreamInput, context: RequestContext): Promise<object> => {
     const stream = this.#describe(input);
     const common = describeCommon(stream, context.region);
-    return { StreamDescriptionSummary: { ...common, OpenShardCount: stream.shards.length, ConsumerCount: 0 } };
+    return {
+      StreamDescriptionSummary: { ...common, OpenShardCount: stream.shards.length, ConsumerCount: 0 },
+    };
   };
 
   readonly list = async (input: ListStreamsInput, context: RequestContext): Promise<object> => {
@@ -94,12 +99,17 @@ export class StreamAdministration {
         ? input.ExclusiveStartStreamName
         : this.#tokens.openPage(input.NextToken, 'streams', nowMs).after;
     const limit = input.Limit ?? LISTED_STREAMS_DEFAULT;
-    const { streams, more } = this.#streams.list(startAfter === undefined ? { limit } : { startAfter, limit });
+    const { streams, more } = this.#streams.list(
+      startAfter === undefined ? { limit } : { startAfter, limit },
+    );
     const last = streams.at(-1)?.name;
     return {
       StreamNames: streams.map((stream) => stream.name),
       HasMoreStreams: more,
-      ...(more && last !== undefined && { NextToken: this.#tokens.page({ kind: 'streams', stream: '', after: last, createdMs: 0 }, nowMs) }),
+      ...(more &&
+        last !== undefined && {
+          NextToken: this.#tokens.page({ kind: 'streams', stream: '', after: last, createdMs: 0 }, nowMs),
+        }),
       StreamSummaries: streams.map((stream) => ({
         StreamName: stream.name,
         StreamARN: arnOf(stream.name, context.region),
@@ -118,7 +128,12 @@ export class StreamAdministration {
     const limit = input.MaxResults ?? LISTED_SHARDS_DEFAULT;
     const shards = rest.slice(0, limit);
     const last = shards.at(-1)?.shardId;
-    const page = { kind: 'shards', stream: stream.name, after: last ?? '', createdMs: stream.createdMs } as const;
+    const page = {
+      kind: 'shards',
+      stream: stream.name,
+      after: last ?? '',
+      createdMs: stream.createdMs,
+    } as const;
     return {
       Shards: shards.map(describeShard),
       ...(rest.length > limit && { NextToken: this.#tokens.page(page, nowMs) }),
@@ -187,18 +202,26 @@ export class StreamAdministration {
     return {};
   }
 
-  #shardPage(input: ListShardsInput, nowMs: number): { stream: StreamDescription; startAfter: string | undefined } {
+  #shardPage(
+    input: ListShardsInput,
+    nowMs: number,
+  ): { stream: StreamDescription; startAfter: string | undefined } {
     const { NextToken: token } = input;
     if (token === undefined) {
       const stream = this.#describe(input);
       const { StreamCreationTimestamp: created } = input;
       if (created !== undefined && Math.floor(created) !== Math.floor(stream.createdMs / 1000))
-        throw new AwsError('ResourceNotFoundException', `Stream ${stream.name} was not created at ${created}.`);
+        throw new AwsError(
+          'ResourceNotFoundException',
+          `Stream ${stream.name} was not created at ${created}.`,
+        );
       return { stream, startAfter: input.ExclusiveStartShardId };
     }
     const others = [input.StreamName, input.ExclusiveStartShardId, input.StreamCreationTimestamp];
     if (others.some((other) => other !== undefined))
-      throw invalid('NextToken and StreamName, ExclusiveStartShardId or StreamCreationTimestamp cannot be provided together.');
+      throw invalid(
+        'NextToken and StreamName, ExclusiveStartShardId or StreamCreationTimestamp cannot be provided together.',
+      );
     const page = this.#tokens.openPage(token, 'shards', nowMs);
     const stream = this.#describe({ StreamName: page.stream });
     if (stream.createdMs !== page.createdMs) throw invalid('Invalid NextToken.');
@@ -244,11 +267,15 @@ function after(shards: readonly ShardState[], startAfter: string | undefined): r
 }
 
 /** All shards are open for as long as there is no resharding, so that only what lies before or after can differ. */
-function filterShards(stream: StreamDescription, filter: ListShardsInput['ShardFilter']): readonly ShardState[] {
+function filterShards(
+  stream: StreamDescription,
+  filter: ListShardsInput['ShardFilter'],
+): readonly ShardState[] {
   if (filter === undefined) return stream.shards;
   const { Type: type, ShardId: shardId, Timestamp: timestamp } = filter;
   if (type === 'AFTER_SHARD_ID') {
-    if (shardId === undefined) throw invalid('ShardId must be provided for the shard filter type AFTER_SHARD_ID.');
+    if (shardId === undefined)
+      throw invalid('ShardId must be provided for the shard filter type AFTER_SHARD_ID.');
     return after(stream.shards, shardId);
   }
   if (shardId !== undefined) throw invalid(`ShardId must not be provided for the shard filter type ${type}.`);
@@ -259,7 +286,11 @@ function filterShards(stream: StreamDescription, filter: ListShardsInput['ShardF
   return type === 'AT_TIMESTAMP' && before ? [] : stream.shards;
 }
 
-function checkTags(stream: string, added: Readonly<Record<string, string>>, all: Readonly<Record<string, string>>): void {
+function checkTags(
+  stream: string,
+  added: Readonly<Record<string, string>>,
+  all: Readonly<Record<string, string>>,
+): void {
   for (const [key, value] of Object.entries(added))
     if (!TAG_TEXT.test(key) || !TAG_TEXT.test(value))
       throw invalid(

@@ -36,7 +36,14 @@ export class Tokens {
   openIterator(token: string, nowMs: number): ShardIterator {
     const parts = this.#open(token);
     if (parts?.[0] !== 'iterator') throw new AwsError('InvalidArgumentException', 'Invalid ShardIterator.');
-    const [, issuedMs, uid, offset, stream, shardId] = parts as [string, number, number, number, string, string];
+    const [, issuedMs, uid, offset, stream, shardId] = parts as [
+      string,
+      number,
+      number,
+      number,
+      string,
+      string,
+    ];
     if (nowMs - issuedMs > TOKEN_LIFE_MS)
       throw new AwsError(
         'ExpiredIteratorException',
@@ -54,7 +61,10 @@ export class Tokens {
     if (parts?.[0] !== kind) throw new AwsError('InvalidArgumentException', 'Invalid NextToken.');
     const [, issuedMs, stream, after, createdMs] = parts as [string, number, string, string, number];
     if (nowMs - issuedMs > TOKEN_LIFE_MS)
-      throw new AwsError('ExpiredNextTokenException', `NextToken expired. It was created at ${dateText(issuedMs)}.`);
+      throw new AwsError(
+        'ExpiredNextTokenException',
+        `NextToken expired. It was created at ${dateText(issuedMs)}.`,
+      );
     return { kind, stream, after, createdMs };
   }
 

@@ -13,7 +13,13 @@ export interface DeltaTablesOptions {
   readonly logger: Logger;
 }
 
-export function createDeltaTables({ engine, storeFor, clock, random, logger }: DeltaTablesOptions): DeltaTables {
+export function createDeltaTables({
+  engine,
+  storeFor,
+  clock,
+  random,
+  logger,
+}: DeltaTablesOptions): DeltaTables {
   const at = (root: string): OpenOptions => ({
     store: storeFor(root),
     engine,

@@ -210,7 +210,8 @@ class CatalogService implements Catalog {
     const { row } = await this.#row(database, name);
     const root = this.#pathOf(row);
     await this.#oneAtATime(root, async () => {
-      if (!(await this.#store.removeTable(row.database, row.name))) throw tableNotFound(row.database, row.name);
+      if (!(await this.#store.removeTable(row.database, row.name)))
+        throw tableNotFound(row.database, row.name);
       this.#handles.forget(root);
     });
   }
@@ -279,16 +280,25 @@ class CatalogService implements Catalog {
     const { input } = wanted;
     const present = columnsOf(snapshot.schema, snapshot.partitionColumns);
     const asIs = input.columns.length === 0 && input.partitionKeys.length === 0;
-    if (!asIs && (!sameColumns(input.columns, present.columns) || !sameColumns(input.partitionKeys, present.partitionKeys))) {
+    if (
+      !asIs &&
+      (!sameColumns(input.columns, present.columns) ||
+        !sameColumns(input.partitionKeys, present.partitionKeys))
+    ) {
       throw new CatalogError({
         code: 'invalid',
         message: `there is a Delta table at ${locationUri(wanted.root)} with other columns: ${describe(present.columns)}${present.partitionKeys.length > 0 ? `, partitioned by ${describe(present.partitionKeys)}` : ''}`,
         hint: 'Leave the columns out to take it as it is, or choose another location.',
       });
     }
-    const changed = Object.entries(wanted.delta).filter(([name, value]) => snapshot.properties[name] !== value);
+    const changed = Object.entries(wanted.delta).filter(
+      ([name, value]) => snapshot.properties[name] !== value,
+    );
     if (changed.length === 0) return;
-    committed(wanted.name, await translated(wanted.name, () => delta.setProperties(Object.fromEntries(changed))));
+    committed(
+      wanted.name,
+      await translated(wanted.name, () => delta.setProperties(Object.fromEntries(changed))),
+    );
   }
 
   async #listed(row: TableRow): Promise<Table> {
@@ -462,5 +472,8 @@ function tableNotFound(database: string, name: string): CatalogError {
 }
 
 function tableExists(database: string, name: string): CatalogError {
-  return new CatalogError({ code: 'table-exists', message: `the table "${database}.${name}" already exists` });
+  return new CatalogError({
+    code: 'table-exists',
+    message: `the table "${database}.${name}" already exists`,
+  });
 }

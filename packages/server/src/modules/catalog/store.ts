@@ -25,7 +25,13 @@ export interface TableRow {
 export interface CatalogTables {
   catalog_databases: DatabaseRow;
   catalog_tables: TableRow;
-  catalog_table_versions: { database: string; name: string; version_id: number; definition: string; replaced_ms: number };
+  catalog_table_versions: {
+    database: string;
+    name: string;
+    version_id: number;
+    definition: string;
+    replaced_ms: number;
+  };
 }
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -97,7 +103,10 @@ export class CatalogStore {
         .limit(1)
         .executeTakeFirst();
       if (table) return 'not-empty';
-      const { numDeletedRows } = await tx.deleteFrom('catalog_databases').where('name', '=', name).executeTakeFirst();
+      const { numDeletedRows } = await tx
+        .deleteFrom('catalog_databases')
+        .where('name', '=', name)
+        .executeTakeFirst();
       return numDeletedRows === 1n ? 'removed' : 'absent';
     });
   }
@@ -131,7 +140,7 @@ export class CatalogStore {
   async tables(database: string, page: Page, accept: (name: string) => boolean): Promise<Paged<TableRow>> {
     const { after, limit } = bounds(page);
     const accepted: TableRow[] = [];
-    for (let from = after; accepted.length <= limit; ) {
+    for (let from = after; accepted.length <= limit;) {
       const rows = await this.#db
         .selectFrom('catalog_tables')
         .selectAll()

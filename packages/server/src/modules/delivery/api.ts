@@ -5,7 +5,10 @@ import type { RecordsIn } from '../streams/index.ts';
 export interface Delivery {
   create(input: CreateDelivery): Promise<DeliveryDescription>;
   describe(name: string): Promise<DeliveryDescription>;
-  list(page: { readonly startAfter?: string; readonly limit: number }): Promise<{ names: readonly string[]; more: boolean }>;
+  list(page: {
+    readonly startAfter?: string;
+    readonly limit: number;
+  }): Promise<{ names: readonly string[]; more: boolean }>;
   /** Direct puts that were acknowledged and not delivered are delivered before it resolves, or it is refused. */
   delete(name: string): Promise<void>;
   update(name: string, change: DeliveryChange): Promise<DeliveryDescription>;

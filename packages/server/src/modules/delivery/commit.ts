@@ -57,17 +57,22 @@ async function whetherMoved(
   if (snapshot.metadata.id !== batch.target.tableId) return 'the table was made anew';
   for (const uid of batch.ends.keys()) {
     const version = snapshot.txnVersion(shardAppId(definition.id, uid));
-    if (version !== positions.get(uid)) return `the table is at ${version} in shard ${uid}, not at ${positions.get(uid)}`;
+    if (version !== positions.get(uid))
+      return `the table is at ${version} in shard ${uid}, not at ${positions.get(uid)}`;
   }
   return undefined;
 }
 
-async function commitRejects(batch: Batch, { definition, store, catalog }: CommitContext): Promise<CommitOutcome | undefined> {
+async function commitRejects(
+  batch: Batch,
+  { definition, store, catalog }: CommitContext,
+): Promise<CommitOutcome | undefined> {
   const { rejected, rejectedOffsets } = batch.sealed!;
   const open = await ensureRejected(catalog, definition.destination);
   const { decided, rejects } = batch.target;
   const last = (await open.snapshot()).txnVersion(rejectsAppId(definition.id));
-  if (last !== rejects.version) return { kind: 'displaced', reason: 'rejected records were committed meanwhile' };
+  if (last !== rejects.version)
+    return { kind: 'displaced', reason: 'rejected records were committed meanwhile' };
   if (batch.decision === undefined) {
     const known = await store.decisions(definition.id);
     const id = Math.max(last ?? 0, ...known.map((each) => each.id)) + 1;
@@ -87,10 +92,15 @@ async function commitRejects(batch: Batch, { definition, store, catalog }: Commi
   return undefined;
 }
 
-async function commitRows(batch: Batch, open: OpenTable, { definition }: CommitContext): Promise<CommitOutcome> {
+async function commitRows(
+  batch: Batch,
+  open: OpenTable,
+  { definition }: CommitContext,
+): Promise<CommitOutcome> {
   const { rows, addColumnsJson } = batch.sealed!;
   const result = await open.delta.append({
-    source: rows === undefined ? { kind: 'rows', rows: [] } : { kind: 'ndjson', file: rows.file, rows: rows.rows },
+    source:
+      rows === undefined ? { kind: 'rows', rows: [] } : { kind: 'ndjson', file: rows.file, rows: rows.rows },
     txns: [...batch.ends].map(([uid, end]) => ({ appId: shardAppId(definition.id, uid), version: end })),
     ...(addColumnsJson !== undefined && { addColumns: JSON.parse(addColumnsJson) as StructField[] }),
     operation: OPERATION,

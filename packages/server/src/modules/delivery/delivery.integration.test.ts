@@ -17,13 +17,19 @@ async function world(t: TestContext, options: WorldOptions = {}): Promise<World>
 }
 
 function put(world: World, stream: string, data: readonly (string | Uint8Array)[]): Promise<unknown> {
-  return world.streams.append(stream, { partitionKeys: data.map((_, at) => `key-${at}`), data: data.map((each) => Buffer.from(each as string)) });
+  return world.streams.append(stream, {
+    partitionKeys: data.map((_, at) => `key-${at}`),
+    data: data.map((each) => Buffer.from(each as string)),
+  });
 }
 
-const ids = (rows: readonly Record<string, unknown>[]): number[] => rows.map((row) => Number(row['id'])).sort((a, b) => a - b);
+const ids = (rows: readonly Record<string, unknown>[]): number[] =>
+  rows.map((row) => Number(row['id'])).sort((a, b) => a - b);
 const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, at) => first + at);
-const events = (count: number, first = 0): string[] => range(count, first).map((id) => `{"id":${id},"name":"n${id}"}`);
-const delivered = (world: World) => async () => (await world.delivery.progress()).every((each) => each.lagRecords === 0);
+const events = (count: number, first = 0): string[] =>
+  range(count, first).map((id) => `{"id":${id},"name":"n${id}"}`);
+const delivered = (world: World) => async () =>
+  (await world.delivery.progress()).every((each) => each.lagRecords === 0);
 
 for (const writer of ['worker', 'inline'] as const) {
   test(`a stream of four shards goes once into its table, rejected records beside it (${writer})`, async (t) => {
@@ -36,13 +42,27 @@ for (const writer of ['worker', 'inline'] as const) {
     });
     await put(it, 'clicks', events(100));
     await until(delivered(it));
-    await put(it, 'clicks', ['{"id":100}{"ID":"101"}', gzipSync('{"id":102}'), '{"id":1', '{"id":"x"}', Uint8Array.of(0xff)]);
+    await put(it, 'clicks', [
+      '{"id":100}{"ID":"101"}',
+      gzipSync('{"id":102}'),
+      '{"id":1',
+      '{"id":"x"}',
+      Uint8Array.of(0xff),
+    ]);
     await put(it, 'clicks', events(100, 103));
     await until(delivered(it));
     assert.deepEqual(ids(await it.rows('events')), range(203));
     const rejected = await it.rows('events_rejected');
-    assert.deepEqual(rejected.map((row) => row['error_code']).sort(), ['malformed-json', 'not-utf8', 'type-mismatch']);
-    assert.deepEqual(rejected.map((row) => row['data'] ?? row['data_base64']).sort(), ['/w==', '{"id":"x"}', '{"id":1']);
+    assert.deepEqual(rejected.map((row) => row['error_code']).sort(), [
+      'malformed-json',
+      'not-utf8',
+      'type-mismatch',
+    ]);
+    assert.deepEqual(rejected.map((row) => row['data'] ?? row['data_base64']).sort(), [
+      '/w==',
+      '{"id":"x"}',
+      '{"id":1',
+    ]);
     const [progress] = await it.delivery.progress();
     assert.equal(progress!.rowsDelivered, 203);
     assert.equal(progress!.recordsRejected, 3);
@@ -70,7 +90,10 @@ test('what waits for its interval goes out when the interval is made shorter', a
   const it = await world(t);
   const destination = { database: 'db', table: 'events', ...AT_ONCE, bufferingIntervalSeconds: 900 };
   await it.delivery.create({ name: 'd', source: { kind: 'direct' }, destination });
-  await it.delivery.put('d', events(3).map((each) => Buffer.from(each)));
+  await it.delivery.put(
+    'd',
+    events(3).map((each) => Buffer.from(each)),
+  );
   await until(async () => (await it.delivery.progress())[0]!.lagMs > 50);
   assert.equal(await it.count('events'), 0);
   await it.delivery.update('d', { expectedVersionId: '1', destination: { bufferingIntervalSeconds: 0 } });
@@ -80,11 +103,21 @@ test('what waits for its interval goes out when the interval is made shorter', a
 
 test('a direct put is delivered, also after a restart, and a delivery is deleted only when empty', async (t) => {
   const it = await world(t);
-  await it.delivery.create({ name: 'd', source: { kind: 'direct' }, destination: { database: 'db', table: 'events', ...AT_ONCE } });
-  const first = await it.delivery.put('d', events(3).map((each) => Buffer.from(each)));
+  await it.delivery.create({
+    name: 'd',
+    source: { kind: 'direct' },
+    destination: { database: 'db', table: 'events', ...AT_ONCE },
+  });
+  const first = await it.delivery.put(
+    'd',
+    events(3).map((each) => Buffer.from(each)),
+  );
   assert.equal(new Set(first).size, 3);
   await it.restart();
-  await it.delivery.put('d', events(3, 3).map((each) => Buffer.from(each).toString('base64')));
+  await it.delivery.put(
+    'd',
+    events(3, 3).map((each) => Buffer.from(each).toString('base64')),
+  );
   assert.deepEqual(it.streams.list({ limit: 10 }).streams, []);
   await it.delivery.delete('d');
   assert.deepEqual(ids(await it.rows('events')), range(6));
@@ -94,11 +127,21 @@ test('a direct put is delivered, also after a restart, and a delivery is deleted
 
 test('a table that is gone makes it FAILING with the reason, and it goes on when the table is back', async (t) => {
   const it = await world(t, { limits: { drainMsMax: 50, retryMsMax: 50 } });
-  await it.delivery.create({ name: 'd', source: { kind: 'direct' }, destination: { database: 'db', table: 'events', ...AT_ONCE } });
-  await it.delivery.put('d', events(2).map((each) => Buffer.from(each)));
+  await it.delivery.create({
+    name: 'd',
+    source: { kind: 'direct' },
+    destination: { database: 'db', table: 'events', ...AT_ONCE },
+  });
+  await it.delivery.put(
+    'd',
+    events(2).map((each) => Buffer.from(each)),
+  );
   await until(delivered(it));
   await it.catalog.deleteTable('db', 'events');
-  await it.delivery.put('d', events(2, 2).map((each) => Buffer.from(each)));
+  await it.delivery.put(
+    'd',
+    events(2, 2).map((each) => Buffer.from(each)),
+  );
   await until(async () => (await it.delivery.describe('d')).state === 'FAILING');
   assert.match((await it.delivery.describe('d')).failure!, /events/);
   const [progress] = await it.delivery.progress();
@@ -131,30 +174,52 @@ test('a stream that is gone makes it FAILING; one made anew is delivered from it
 test('evolve adds columns in the commit that needs them', async (t) => {
   const it = await world(t);
   await it.createTable('open', COLUMNS, { 'sluice.unknown-fields': 'evolve' });
-  await it.delivery.create({ name: 'd', source: { kind: 'direct' }, destination: { database: 'db', table: 'open', ...AT_ONCE } });
-  await it.delivery.put('d', ['{"id":1,"price":1.5}', '{"id":2,"price":"no"}', '{"id":3,"at":{"x":[1]}}'].map((each) => Buffer.from(each)));
+  await it.delivery.create({
+    name: 'd',
+    source: { kind: 'direct' },
+    destination: { database: 'db', table: 'open', ...AT_ONCE },
+  });
+  await it.delivery.put(
+    'd',
+    ['{"id":1,"price":1.5}', '{"id":2,"price":"no"}', '{"id":3,"at":{"x":[1]}}'].map((each) =>
+      Buffer.from(each),
+    ),
+  );
   await until(delivered(it));
   await it.delivery.put('d', [Buffer.from('{"id":4,"price":2}')]);
   await until(delivered(it));
   const rows = (await it.rows('open')).sort((a, b) => Number(a['id']) - Number(b['id']));
-  assert.deepEqual(rows.map((row) => [row['id'], row['price'], row['at']]), [
-    [1, 1.5, null],
-    [3, null, { x: [1] }],
-    [4, 2, null],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => [row['id'], row['price'], row['at']]),
+    [
+      [1, 1.5, null],
+      [3, null, { x: [1] }],
+      [4, 2, null],
+    ],
+  );
   assert.equal((await it.rows('open_rejected'))[0]!['error_code'], 'type-mismatch');
 });
 
 test('another table: what was delivered stays behind, what comes goes there', async (t) => {
   const it = await world(t);
   await it.createTable('later', COLUMNS);
-  await it.delivery.create({ name: 'd', source: { kind: 'direct' }, destination: { database: 'db', table: 'events', ...AT_ONCE } });
-  await it.delivery.put('d', events(3).map((each) => Buffer.from(each)));
+  await it.delivery.create({
+    name: 'd',
+    source: { kind: 'direct' },
+    destination: { database: 'db', table: 'events', ...AT_ONCE },
+  });
+  await it.delivery.put(
+    'd',
+    events(3).map((each) => Buffer.from(each)),
+  );
   await until(delivered(it));
   const change = { expectedVersionId: '1', destination: { table: 'later' } };
   assert.equal((await it.delivery.update('d', change)).versionId, '2');
   await assert.rejects(it.delivery.update('d', change), { code: 'version-mismatch' });
-  await it.delivery.put('d', events(3, 3).map((each) => Buffer.from(each)));
+  await it.delivery.put(
+    'd',
+    events(3, 3).map((each) => Buffer.from(each)),
+  );
   await it.restart();
   await until(delivered(it));
   assert.deepEqual([ids(await it.rows('events')), ids(await it.rows('later'))], [range(3), range(3, 3)]);
@@ -182,10 +247,32 @@ test('refuses what it cannot do, by code', async (t) => {
   const cases: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['delivery-exists', () => it.delivery.create({ name: 'd', source: direct, destination })],
     ['invalid', () => it.delivery.create({ name: 'no space', source: direct, destination })],
-    ['invalid', () => it.delivery.create({ name: 'e', source: direct, destination: { ...destination, bufferingIntervalSeconds: 901 } })],
-    ['invalid', () => it.delivery.create({ name: 'e', source: direct, destination: { ...destination, bufferingSizeMiB: 0 } })],
-    ['table-not-found', () => it.delivery.create({ name: 'e', source: direct, destination: { ...destination, table: 'none' } })],
-    ['source-not-found', () => it.delivery.create({ name: 'f', source: { kind: 'stream', stream: 'none' }, destination })],
+    [
+      'invalid',
+      () =>
+        it.delivery.create({
+          name: 'e',
+          source: direct,
+          destination: { ...destination, bufferingIntervalSeconds: 901 },
+        }),
+    ],
+    [
+      'invalid',
+      () =>
+        it.delivery.create({
+          name: 'e',
+          source: direct,
+          destination: { ...destination, bufferingSizeMiB: 0 },
+        }),
+    ],
+    [
+      'table-not-found',
+      () => it.delivery.create({ name: 'e', source: direct, destination: { ...destination, table: 'none' } }),
+    ],
+    [
+      'source-not-found',
+      () => it.delivery.create({ name: 'f', source: { kind: 'stream', stream: 'none' }, destination }),
+    ],
     ['delivery-not-found', () => it.delivery.describe('none')],
     ['delivery-not-found', () => it.delivery.delete('none')],
     ['invalid', () => it.delivery.put('d', [])],

@@ -4,7 +4,11 @@ import type { DeliveryErrorCode } from './api.ts';
 export function deliveryError(
   code: DeliveryErrorCode,
   message: string,
-  more: { readonly hint?: string; readonly retry?: 'never' | 'same' | 'backoff'; readonly cause?: unknown } = {},
+  more: {
+    readonly hint?: string;
+    readonly retry?: 'never' | 'same' | 'backoff';
+    readonly cause?: unknown;
+  } = {},
 ): PlatformError<DeliveryErrorCode> {
   return new PlatformError({ code, message, ...more });
 }

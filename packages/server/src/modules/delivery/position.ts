@@ -7,7 +7,7 @@ import { rejectsAppId, shardAppId, type Target } from './batch.ts';
 import { deliveryError } from './errors.ts';
 import type { DeliveryLimits } from './limits.ts';
 import { openRejected } from './rejected-table.ts';
-import type { Decision, Definition, DeliveryStore } from './store.ts';
+import type { Definition, DeliveryStore } from './store.ts';
 
 export interface Positions {
   readonly target: Target;
@@ -37,15 +37,23 @@ export async function takePositions(definition: Definition, context: PositionCon
   const { shards } = streams.describe(context.source.name);
   const open = await catalog.open(destination.database, destination.table);
   const snapshot = await newest(open);
-  const positions = new Map(shards.map(({ uid }) => [uid, snapshot.txnVersion(shardAppId(definition.id, uid))]));
+  const positions = new Map(
+    shards.map(({ uid }) => [uid, snapshot.txnVersion(shardAppId(definition.id, uid))]),
+  );
   const starts = new Map(
-    shards.map(({ uid }) => [uid, Math.max((positions.get(uid) ?? -1) + 1, definition.startOffsets[uid] ?? 0)]),
+    shards.map(({ uid }) => [
+      uid,
+      Math.max((positions.get(uid) ?? -1) + 1, definition.startOffsets[uid] ?? 0),
+    ]),
   );
   const target = {
     tableId: snapshot.metadata.id,
     schemaJson: JSON.stringify(snapshot.schema),
     unknownFields: policyOf(open),
-    columnsAddedMax: Math.max(0, Math.min(limits.columnsAddedMax, limits.columnsMax - snapshot.schema.fields.length)),
+    columnsAddedMax: Math.max(
+      0,
+      Math.min(limits.columnsAddedMax, limits.columnsMax - snapshot.schema.fields.length),
+    ),
     ...(await decisionInForce(definition, context, starts)),
   };
   return { target, shards, positions, starts };
@@ -72,7 +80,10 @@ async function decisionInForce(
   const rejects = { version };
   const decision = decisions.find((candidate) => candidate.id === version);
   if (version !== undefined && decision === undefined)
-    logger.error({ delivery: definition.name, decision: version }, 'the decision of a commit to the rejected table is lost');
+    logger.error(
+      { delivery: definition.name, decision: version },
+      'the decision of a commit to the rejected table is lost',
+    );
   const shards = decision?.shards.filter((shard) => shard.to >= (starts.get(shard.uid) ?? Infinity)) ?? [];
   return { rejects, decided: shards.length === 0 ? undefined : { id: decision!.id, shards } };
 }
@@ -81,5 +92,8 @@ function policyOf(open: OpenTable): UnknownFields {
   const given = open.table.parameters[UNKNOWN_FIELDS] ?? 'ignore';
   const policy = POLICIES.find((candidate) => candidate === given.toLowerCase());
   if (policy !== undefined) return policy;
-  throw deliveryError('invalid', `the table parameter ${UNKNOWN_FIELDS} is "${given}"; it is one of ${POLICIES.join(', ')}`);
+  throw deliveryError(
+    'invalid',
+    `the table parameter ${UNKNOWN_FIELDS} is "${given}"; it is one of ${POLICIES.join(', ')}`,
+  );
 }

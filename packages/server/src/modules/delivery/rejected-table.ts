@@ -3,7 +3,11 @@ import type { OpenTable, Catalog, HiveColumn } from '../catalog/index.ts';
 import { codeOf, deliveryError } from './errors.ts';
 
 export const REJECTED_COLUMNS: readonly HiveColumn[] = [
-  { name: 'error_code', type: 'string', comment: 'Why the record was refused: see the table of codes in the documentation' },
+  {
+    name: 'error_code',
+    type: 'string',
+    comment: 'Why the record was refused: see the table of codes in the documentation',
+  },
   { name: 'error_message', type: 'string' },
   { name: 'delivery', type: 'string', comment: 'Name of the delivery' },
   { name: 'stream', type: 'string' },
@@ -25,7 +29,10 @@ export interface TableName {
 }
 
 /** Undefined when there is none yet. */
-export async function openRejected(catalog: Catalog, { database, table }: TableName): Promise<OpenTable | undefined> {
+export async function openRejected(
+  catalog: Catalog,
+  { database, table }: TableName,
+): Promise<OpenTable | undefined> {
   try {
     return await catalog.open(database, rejectedName(table));
   } catch (error) {
@@ -38,11 +45,17 @@ export async function openRejected(catalog: Catalog, { database, table }: TableN
 export async function ensureRejected(catalog: Catalog, name: TableName): Promise<OpenTable> {
   const found = (await openRejected(catalog, name)) ?? (await createRejected(catalog, name));
   const { schema } = await found.snapshot();
-  const missing = REJECTED_COLUMNS.find((column) => !schema.fields.some((field) => field.name === column.name));
+  const missing = REJECTED_COLUMNS.find(
+    (column) => !schema.fields.some((field) => field.name === column.name),
+  );
   if (missing !== undefined)
-    throw deliveryError('invalid', `the table "${rejectedName(name.table)}" has no column "${missing.name}"`, {
-      hint: 'Rename or delete that table: rejected records are written to a table of this name.',
-    });
+    throw deliveryError(
+      'invalid',
+      `the table "${rejectedName(name.table)}" has no column "${missing.name}"`,
+      {
+        hint: 'Rename or delete that table: rejected records are written to a table of this name.',
+      },
+    );
   return found;
 }
 

@@ -11,7 +11,15 @@ import type { ReadResult, StreamDescription, Streams } from '../streams/index.ts
 import type { Batch, Target } from './batch.ts';
 import type { Budget } from './budget.ts';
 import { commitBatch, type CommitOutcome } from './commit.ts';
-import { INITIAL, mayRead, step, type BatchBounds, type DeliveryEvent, type DeliveryState, type Effect } from './core/machine.ts';
+import {
+  INITIAL,
+  mayRead,
+  step,
+  type BatchBounds,
+  type DeliveryEvent,
+  type DeliveryState,
+  type Effect,
+} from './core/machine.ts';
 import { messageOf } from './errors.ts';
 import type { DeliveryLimits } from './limits.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -34,7 +42,8 @@ export interface RunnerOptions {
   readonly source: { readonly name: string; ensure(): Promise<void> };
 }
 
-/** Share of the interval that may be set aside for the commit itself. */
+/** Share of the interval that is set aside for the commit, so that rows are in the table when the interval ends. */
+const COMMIT_SHARE_MIN = 0.2;
 const COMMIT_SHARE_MAX = 0.6;
 const MIB = 1024 * 1024;
 
@@ -137,7 +146,9 @@ export class DeliveryRunner {
   nextOffsets(): Record<string, number> | undefined {
     const shards = this.#shards();
     if (this.#target === undefined || shards === undefined) return undefined;
-    return Object.fromEntries(shards.shards.map((shard) => [shard.uid, this.#nextOf(shard.uid, shard.trimOffset)]));
+    return Object.fromEntries(
+      shards.shards.map((shard) => [shard.uid, this.#nextOf(shard.uid, shard.trimOffset)]),
+    );
   }
 
   /** Records not delivered, and the age of the oldest of them. */
@@ -152,10 +163,15 @@ export class DeliveryRunner {
       if (shard.nextOffset <= next) continue;
       records += shard.nextOffset - next;
       if (oldestMs < Infinity) continue;
-      const first = await this.#options.streams.read(shard, next, { recordsMax: 1, bytesMax: 1 }).catch(() => undefined);
+      const first = await this.#options.streams
+        .read(shard, next, { recordsMax: 1, bytesMax: 1 })
+        .catch(() => undefined);
       oldestMs = first?.runs[0]?.arrivalMs ?? Infinity;
     }
-    return { records, ms: records === 0 || oldestMs === Infinity ? 0 : Math.max(0, this.#options.clock.nowMs() - oldestMs) };
+    return {
+      records,
+      ms: records === 0 || oldestMs === Infinity ? 0 : Math.max(0, this.#options.clock.nowMs() - oldestMs),
+    };
   }
 
   #dispatch(event: DeliveryEvent): void {
@@ -193,7 +209,9 @@ export class DeliveryRunner {
           this.#discard();
           break;
         case 'retry-later':
-          this.#retryTimer = this.#options.clock.timer(this.#pauseMs(effect.attempt), () => this.#dispatch({ kind: 'retry' }));
+          this.#retryTimer = this.#options.clock.timer(this.#pauseMs(effect.attempt), () =>
+            this.#dispatch({ kind: 'retry' }),
+          );
           break;
         default:
           this.#finish();
@@ -252,7 +270,8 @@ export class DeliveryRunner {
   }
 
   #mayReadNow(): boolean {
-    if (!mayRead(this.#state, this.#bounds()) || this.#inFlightBytes >= this.#options.limits.inFlightBytesMax) return false;
+    if (!mayRead(this.#state, this.#bounds()) || this.#inFlightBytes >= this.#options.limits.inFlightBytesMax)
+      return false;
     if (!this.#options.budget.exhausted) return true;
     // Others wait for bytes that this delivery holds back until its interval ends.
     if (this.#state.open.records > 0 && !this.#state.open.due) this.#dispatch({ kind: 'due' });
@@ -359,7 +378,11 @@ export class DeliveryRunner {
     assert(batch?.sealed !== undefined, 'a sealed batch is committed');
     let outcome: CommitOutcome;
     try {
-      outcome = await commitBatch(batch, { ...this.#options, definition: this.#definition, positions: this.#positions });
+      outcome = await commitBatch(batch, {
+        ...this.#options,
+        definition: this.#definition,
+        positions: this.#positions,
+      });
     } catch (error) {
       outcome = { kind: 'failed', error, rebuild: false };
     }
@@ -403,7 +426,8 @@ export class DeliveryRunner {
     this.#commitMs = Math.max(commitMs, this.#commitMs * 0.9);
     const lagMs = Math.max(0, clock.nowMs() - batch.firstArrivalMs);
     metrics.rows.add(rows, { delivery });
-    for (const [code, count] of Object.entries(sealed.rejectedByCode)) metrics.rejected.add(count, { delivery, code });
+    for (const [code, count] of Object.entries(sealed.rejectedByCode))
+      metrics.rejected.add(count, { delivery, code });
     metrics.ignoredFields.add(sealed.fieldsIgnored, { delivery });
     metrics.batches.add(1, { delivery });
     metrics.commitSeconds.observe(commitMs / 1000, { delivery });
@@ -421,11 +445,16 @@ export class DeliveryRunner {
     }
     const { streams, source, logger } = this.#options;
     const shards = this.#shards()?.shards ?? [];
-    const offsets = new Map(shards.map((shard) => [shard.shardId, this.#nextOf(shard.uid, shard.trimOffset)]));
+    const offsets = new Map(
+      shards.map((shard) => [shard.shardId, this.#nextOf(shard.uid, shard.trimOffset)]),
+    );
     this.#holding = streams
       .hold(source.name, this.#definition.id, offsets)
       .catch((error: unknown) =>
-        logger.warn({ delivery: this.#definition.name, error: messageOf(error) }, 'delivered puts could not be released'),
+        logger.warn(
+          { delivery: this.#definition.name, error: messageOf(error) },
+          'delivered puts could not be released',
+        ),
       )
       .then(() => {
         this.#holding = undefined;
@@ -448,9 +477,11 @@ export class DeliveryRunner {
     if (batch === this.#committing) this.#committing = undefined;
     this.#options.budget.free(batch.bytes);
     batch.bytes = 0;
-    batch.writer.discard().catch((error: unknown) =>
-      this.#options.logger.warn({ error: messageOf(error) }, 'a temporary file was left'),
-    );
+    batch.writer
+      .discard()
+      .catch((error: unknown) =>
+        this.#options.logger.warn({ error: messageOf(error) }, 'a temporary file was left'),
+      );
   }
 
   #finish(): void {
@@ -472,7 +503,10 @@ export class DeliveryRunner {
   #armTimer(): void {
     this.#timer?.cancel();
     const intervalMs = this.#definition.destination.bufferingIntervalSeconds * 1000;
-    const margin = Math.min(intervalMs * COMMIT_SHARE_MAX, this.#commitMs * 1.5 + intervalMs * 0.05);
+    const margin = Math.min(
+      intervalMs * COMMIT_SHARE_MAX,
+      Math.max(intervalMs * COMMIT_SHARE_MIN, this.#commitMs * 2),
+    );
     this.#timer = this.#options.clock.timer(intervalMs - margin, () => this.#dispatch({ kind: 'due' }));
   }
 
@@ -533,4 +567,3 @@ export class DeliveryRunner {
     return done;
   }
 }
-

@@ -43,7 +43,9 @@ const INTERNAL_PREFIX = 'sluice.delivery.';
  * Loads the definitions, repairs the internal streams that a crash left unmade, and starts every delivery. `close`
  * delivers what is buffered within `drainMsMax`; the rest is still in the streams.
  */
-export async function createDelivery(options: DeliveryOptions): Promise<Delivery & { close(): Promise<void> }> {
+export async function createDelivery(
+  options: DeliveryOptions,
+): Promise<Delivery & { close(): Promise<void> }> {
   const store = await DeliveryStore.open(options.meta);
   const service = new DeliveryService(options, store);
   await service.open(await store.all());
@@ -91,7 +93,10 @@ class DeliveryService implements Delivery {
   async create(input: CreateDelivery): Promise<DeliveryDescription> {
     const { name, destination } = input;
     if (!NAME.test(name))
-      throw deliveryError('invalid', `"${name}" is no name of a delivery: 1 to 64 letters, digits, "_", "." and "-"`);
+      throw deliveryError(
+        'invalid',
+        `"${name}" is no name of a delivery: 1 to 64 letters, digits, "_", "." and "-"`,
+      );
     checkBuffering(destination);
     if (this.#entries.has(name) || this.#creating.has(name))
       throw deliveryError('delivery-exists', `there is a delivery "${name}" already`);
@@ -132,9 +137,14 @@ class DeliveryService implements Delivery {
   }
 
   // oxlint-disable-next-line typescript/require-await
-  async list(page: { readonly startAfter?: string; readonly limit: number }): Promise<{ names: string[]; more: boolean }> {
+  async list(page: {
+    readonly startAfter?: string;
+    readonly limit: number;
+  }): Promise<{ names: string[]; more: boolean }> {
     const { startAfter, limit } = page;
-    const names = [...this.#entries.keys()].filter((name) => startAfter === undefined || name > startAfter).sort();
+    const names = [...this.#entries.keys()]
+      .filter((name) => startAfter === undefined || name > startAfter)
+      .sort();
     return { names: names.slice(0, limit), more: names.length > limit };
   }
 
@@ -152,7 +162,8 @@ class DeliveryService implements Delivery {
       }
       await runner.stop(this.#limits.drainMsMax);
       try {
-        if (source.kind === 'direct') await this.#options.streams.delete(internalName(runner.definition)).catch(ignoreAbsent);
+        if (source.kind === 'direct')
+          await this.#options.streams.delete(internalName(runner.definition)).catch(ignoreAbsent);
         await storing(() => this.#store.remove(runner.definition.id));
       } catch (error) {
         this.#start(runner.definition);
@@ -173,7 +184,9 @@ class DeliveryService implements Delivery {
         );
       const destination = { ...before.destination, ...change.destination };
       checkBuffering(destination);
-      const moves = destination.database !== before.destination.database || destination.table !== before.destination.table;
+      const moves =
+        destination.database !== before.destination.database ||
+        destination.table !== before.destination.table;
       const definition = {
         ...before,
         destination,
@@ -195,12 +208,19 @@ class DeliveryService implements Delivery {
     const entry = this.#entry(name);
     const { definition } = entry.runner;
     if (definition.source.kind !== 'direct')
-      throw deliveryError('not-direct-put', `"${name}" takes its records from the stream "${definition.source.stream}"`, {
-        hint: 'Put the records into that stream.',
-      });
+      throw deliveryError(
+        'not-direct-put',
+        `"${name}" takes its records from the stream "${definition.source.stream}"`,
+        {
+          hint: 'Put the records into that stream.',
+        },
+      );
     if (entry.closing || this.#closed) throw deliveryError('in-use', `"${name}" is being deleted or stopped`);
     if (data.length === 0 || data.length > this.#limits.putRecordsMax)
-      throw deliveryError('invalid', `a put has 1 to ${this.#limits.putRecordsMax} records, not ${data.length}`);
+      throw deliveryError(
+        'invalid',
+        `a put has 1 to ${this.#limits.putRecordsMax} records, not ${data.length}`,
+      );
     const records = { partitionKeys: Array.from({ length: data.length }, () => DIRECT_KEY), data };
     const appended = await this.#append(definition, records);
     return appended.shards.map((shard, at) => recordId(shard.uid, appended.offsets[at]!));
@@ -256,20 +276,26 @@ class DeliveryService implements Delivery {
     }
     this.#start(moved ?? before);
     if (moved === undefined)
-      throw deliveryError('in-use', `"${before.name}" can't leave its table while rows are on their way there${because(runner)}`, {
-        hint: 'Remove the cause of the failure first, or delete the delivery and create another.',
-        retry: 'backoff',
-      });
+      throw deliveryError(
+        'in-use',
+        `"${before.name}" can't leave its table while rows are on their way there${because(runner)}`,
+        {
+          hint: 'Remove the cause of the failure first, or delete the delivery and create another.',
+          retry: 'backoff',
+        },
+      );
   }
 
   #start(definition: Definition): void {
     const source = {
       name: sourceName(definition),
-      ensure: () => (definition.source.kind === 'direct' ? this.#ensureInternal(definition) : Promise.resolve()),
+      ensure: () =>
+        definition.source.kind === 'direct' ? this.#ensureInternal(definition) : Promise.resolve(),
     };
     const runner = new DeliveryRunner(definition, { ...this.#shared, source });
     const entry = this.#entries.get(definition.name);
-    if (entry === undefined) this.#entries.set(definition.name, { runner, closing: false, changes: Promise.resolve() });
+    if (entry === undefined)
+      this.#entries.set(definition.name, { runner, closing: false, changes: Promise.resolve() });
     else {
       entry.runner = runner;
       entry.closing = false;
@@ -289,7 +315,8 @@ class DeliveryService implements Delivery {
       stream = await streams.create({ name, shardCount: 1, mode: 'PROVISIONED', internal: true });
     }
     const isNew = stream.shards.every((shard) => shard.trimOffset === 0 && shard.nextOffset === 0);
-    if (isNew) await streams.hold(name, definition.id, new Map(stream.shards.map((shard) => [shard.shardId, 0])));
+    if (isNew)
+      await streams.hold(name, definition.id, new Map(stream.shards.map((shard) => [shard.shardId, 0])));
   }
 
   async #append(definition: Definition, records: RecordsIn): Promise<Appended> {
@@ -306,7 +333,10 @@ class DeliveryService implements Delivery {
     try {
       stream = this.#options.streams.describe(source.stream);
     } catch (cause) {
-      throw deliveryError('source-not-found', `there is no stream "${source.stream}"`, { cause, hint: 'Create it first.' });
+      throw deliveryError('source-not-found', `there is no stream "${source.stream}"`, {
+        cause,
+        hint: 'Create it first.',
+      });
     }
     if (source.startAt !== 'latest') return {};
     return Object.fromEntries(stream.shards.map((shard) => [shard.uid, shard.nextOffset]));
@@ -316,10 +346,14 @@ class DeliveryService implements Delivery {
     try {
       await this.#options.catalog.open(database, table);
     } catch (cause) {
-      throw deliveryError('table-not-found', `the table "${database}.${table}" can't be delivered to: ${messageOf(cause)}`, {
-        cause,
-        hint: 'Create it in the catalogue, with the parameter table_type = DELTA.',
-      });
+      throw deliveryError(
+        'table-not-found',
+        `the table "${database}.${table}" can't be delivered to: ${messageOf(cause)}`,
+        {
+          cause,
+          hint: 'Create it in the catalogue, with the parameter table_type = DELTA.',
+        },
+      );
     }
   }
 
@@ -368,7 +402,10 @@ function recordId(uid: number, offset: number): string {
 
 function checkBuffering({ bufferingIntervalSeconds: seconds, bufferingSizeMiB: size }: Destination): void {
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > INTERVAL_SECONDS_MAX)
-    throw deliveryError('invalid', `a buffering interval is 0 to ${INTERVAL_SECONDS_MAX} seconds, not ${seconds}`);
+    throw deliveryError(
+      'invalid',
+      `a buffering interval is 0 to ${INTERVAL_SECONDS_MAX} seconds, not ${seconds}`,
+    );
   if (!Number.isInteger(size) || size < 1 || size > SIZE_MIB_MAX)
     throw deliveryError('invalid', `a buffering size is 1 to ${SIZE_MIB_MAX} MiB, not ${size}`);
 }

@@ -18,7 +18,11 @@ export interface Definition extends CreateDelivery {
  */
 export interface Decision {
   readonly id: number;
-  readonly shards: readonly { readonly uid: number; readonly to: number; readonly rejected: readonly OffsetRange[] }[];
+  readonly shards: readonly {
+    readonly uid: number;
+    readonly to: number;
+    readonly rejected: readonly OffsetRange[];
+  }[];
 }
 
 interface Tables {
@@ -49,7 +53,12 @@ export class DeliveryStore {
   }
 
   async all(): Promise<Definition[]> {
-    const rows = await this.#meta.tables<Tables>().selectFrom('delivery_definitions').select('body').orderBy('name').execute();
+    const rows = await this.#meta
+      .tables<Tables>()
+      .selectFrom('delivery_definitions')
+      .select('body')
+      .orderBy('name')
+      .execute();
     return rows.map((row) => JSON.parse(row.body) as Definition);
   }
 
@@ -92,7 +101,11 @@ export class DeliveryStore {
     await this.#meta.transaction<Tables, void>(async (tx) => {
       const values = { delivery_id: deliveryId, id: decision.id, body: JSON.stringify(decision) };
       await tx.insertInto('delivery_decisions').values(values).execute();
-      await tx.deleteFrom('delivery_decisions').where('delivery_id', '=', deliveryId).where('id', '<', keepFrom).execute();
+      await tx
+        .deleteFrom('delivery_decisions')
+        .where('delivery_id', '=', deliveryId)
+        .where('id', '<', keepFrom)
+        .execute();
     });
   }
 }

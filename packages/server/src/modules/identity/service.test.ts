@@ -29,13 +29,23 @@ test('the first start makes a key in the form of AWS and the next one finds it',
   const first = await createIdentity({ secretFile, random, accountId: '123456789012' });
   assert.match(first.root.accessKeyId, /^AKIA[A-Z2-7]{16}$/);
   assert.match(first.root.secretAccessKey, /^[A-Za-z0-9+/]{40}$/);
-  assert.deepEqual(first.secretOf(first.root.accessKeyId)?.principal, { accountId: '123456789012', name: 'root' });
+  assert.deepEqual(first.secretOf(first.root.accessKeyId)?.principal, {
+    accountId: '123456789012',
+    name: 'root',
+  });
   assert.equal(first.secretOf('AKIAOTHER'), undefined);
   const second = await createIdentity({ secretFile, random, accountId: '123456789012' });
   assert.deepEqual(second.root, first.root);
 });
 
-for (const text of ['', '{', 'null', '[]', '{"accessKeyId":"AKIA"}', '{"accessKeyId":1,"secretAccessKey":"x"}']) {
+for (const text of [
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"accessKeyId":"AKIA"}',
+  '{"accessKeyId":1,"secretAccessKey":"x"}',
+]) {
   test(`a file with ${JSON.stringify(text)} is refused, not replaced`, async () => {
     const secretFile = memoryFile(text);
     await assert.rejects(
@@ -50,6 +60,9 @@ test('a file that others may read is refused with the way out', async () => {
   const secretFile: SecretFile = { ...memoryFile(), read: async () => ({ kind: 'loose', mode: '644' }) };
   await assert.rejects(
     createIdentity({ secretFile, random, accountId: '123456789012' }),
-    (error) => error instanceof PlatformError && error.code === 'loose-permissions' && /chmod 600/.test(error.hint ?? ''),
+    (error) =>
+      error instanceof PlatformError &&
+      error.code === 'loose-permissions' &&
+      /chmod 600/.test(error.hint ?? ''),
   );
 });

@@ -23,7 +23,11 @@ export interface RootIdentity extends Identity {
 export type IdentityErrorCode = 'loose-permissions' | 'damaged';
 
 /** Reads the root key, or makes it: it is durable on return. Rejects with `loose-permissions` or `damaged`. */
-export async function createIdentity({ secretFile, random, accountId }: IdentityOptions): Promise<RootIdentity> {
+export async function createIdentity({
+  secretFile,
+  random,
+  accountId,
+}: IdentityOptions): Promise<RootIdentity> {
   const found = await secretFile.read();
   if (found.kind === 'loose') throw loosePermissions(secretFile.path, found.mode);
   const credentials = found.kind === 'text' ? parse(found.text, secretFile.path) : newCredentials(random);

@@ -6,7 +6,10 @@ export interface Query {
   start(input: StartQuery): Promise<string>;
   execution(id: string): Promise<QueryExecution>;
   /** Newest first. */
-  list(page: { readonly token?: string; readonly limit: number }): Promise<{ ids: readonly string[]; next?: string }>;
+  list(page: {
+    readonly token?: string;
+    readonly limit: number;
+  }): Promise<{ ids: readonly string[]; next?: string }>;
   /** Stops a queued or running one; no effect on one that ended. */
   stop(id: string): Promise<void>;
   /** Rows of a SUCCEEDED execution, read from its result file page by page; the header is not among them. */
@@ -17,7 +20,13 @@ export interface Query {
   close(): Promise<void>;
 }
 
-export type QueryErrorCode = 'execution-not-found' | 'not-succeeded' | 'invalid' | 'unsupported' | 'too-many-queued' | 'storage-full';
+export type QueryErrorCode =
+  | 'execution-not-found'
+  | 'not-succeeded'
+  | 'invalid'
+  | 'unsupported'
+  | 'too-many-queued'
+  | 'storage-full';
 
 export interface StartQuery {
   readonly sql: string;

@@ -21,20 +21,43 @@ export async function answerFromCatalog(
   switch (statement.kind) {
     case 'show-databases': {
       const names = await all((page) => catalog.databases(page));
-      return strings(['database_name'], names.map((item) => item.name).filter(accept).map((name) => [name]));
+      return strings(
+        ['database_name'],
+        names
+          .map((item) => item.name)
+          .filter(accept)
+          .map((name) => [name]),
+      );
     }
     case 'show-tables': {
       const database = required(statement.database ?? session);
       const names = await all((page) => catalog.tables(database, page));
-      return strings(['tab_name'], names.map((item) => item.name).filter(accept).map((name) => [name]));
+      return strings(
+        ['tab_name'],
+        names
+          .map((item) => item.name)
+          .filter(accept)
+          .map((name) => [name]),
+      );
     }
     case 'show-columns': {
       const table = await catalog.table(required(statement.database ?? session), statement.table);
-      return strings(['field'], [...table.columns, ...table.partitionKeys].map((column) => [column.name]));
+      return strings(
+        ['field'],
+        [...table.columns, ...table.partitionKeys].map((column) => [column.name]),
+      );
     }
     case 'describe': {
       const table = await catalog.table(required(statement.database ?? session), statement.table);
-      const column = ({ name, type, comment }: { name: string; type: string; comment?: string }): string[] => [name, type, comment ?? ''];
+      const column = ({
+        name,
+        type,
+        comment,
+      }: {
+        name: string;
+        type: string;
+        comment?: string;
+      }): string[] => [name, type, comment ?? ''];
       const rows = [...table.columns, ...table.partitionKeys].map(column);
       if (table.partitionKeys.length > 0) {
         rows.push(['', '', ''], ['# Partition Information', '', ''], ['# col_name', 'data_type', 'comment']);

@@ -14,7 +14,15 @@ import { QueryError } from './errors.ts';
 export const PRUNE_FILES_MIN = 8;
 
 /** Schemas that the engine has itself. */
-const ENGINE_SCHEMAS = new Set(['information_schema', 'main', 'memory', 'pg_catalog', 'recurring', 'system', 'temp']);
+const ENGINE_SCHEMAS = new Set([
+  'information_schema',
+  'main',
+  'memory',
+  'pg_catalog',
+  'recurring',
+  'system',
+  'temp',
+]);
 
 export interface Plan {
   readonly views: readonly TableView[];
@@ -50,7 +58,10 @@ export async function plan(options: {
   });
   return {
     views,
-    tables: tables.map(({ database, name, snapshot }) => ({ name: `${database}.${name}`, version: snapshot.version })),
+    tables: tables.map(({ database, name, snapshot }) => ({
+      name: `${database}.${name}`,
+      version: snapshot.version,
+    })),
     bytesScanned,
     filesSkipped,
   };
@@ -85,7 +96,7 @@ async function predicatesOf(
   tables: readonly PinnedTable[],
   { analysis, database, engine, signal }: Parameters<typeof plan>[0],
 ): Promise<(Predicate | undefined)[]> {
-  if (!tables.some(({ snapshot }) => snapshot.fileCount >= PRUNE_FILES_MIN)) return [];
+  if (!analysis.filters || !tables.some(({ snapshot }) => snapshot.fileCount >= PRUNE_FILES_MIN)) return [];
   try {
     const conditions = await engine.conditions({
       sql: analysis.sql,
@@ -98,7 +109,9 @@ async function predicatesOf(
       })),
       signal,
     });
-    return conditions.map((condition, at) => condition && predicateOf(condition, tables[at]!.snapshot.schema));
+    return conditions.map(
+      (condition, at) => condition && predicateOf(condition, tables[at]!.snapshot.schema),
+    );
   } catch (error) {
     // A statement that can't be planned fails again when it is run, with positions in the user's own text.
     if (error instanceof SqlError && (error.code === 'failed' || error.code === 'syntax')) return [];

@@ -60,7 +60,7 @@ export interface QueryOptions {
 
 /** Applies the migrations and ends executions that a former process left open. The engine stays the caller's to close. */
 export async function createQuery(options: QueryOptions): Promise<Query> {
-  const service = new QueryService(options, await ExecutionStore.open(options.meta));
+  const service = new Queries(options, await ExecutionStore.open(options.meta));
   await service.recover();
   return service;
 }
@@ -79,7 +79,7 @@ interface Live {
 const CANCELLED: Ending = { state: 'CANCELLED', reason: 'Query cancelled by user' };
 const INTERRUPTED = 'The server stopped while the query was queued or running; run it again.';
 
-class QueryService implements Query {
+class Queries implements Query {
   readonly #options: QueryOptions;
   readonly #limits: QueryLimits;
   readonly #store: ExecutionStore;
@@ -120,7 +120,10 @@ class QueryService implements Query {
       planningMs: 0,
       tables: [],
     };
-    const caller = { account: principal.accountId, ...(clientRequestToken !== undefined && { token: clientRequestToken }) };
+    const caller = {
+      account: principal.accountId,
+      ...(clientRequestToken !== undefined && { token: clientRequestToken }),
+    };
     this.#starting += 1;
     const known = await this.#store.add(execution, caller).finally(() => (this.#starting -= 1));
     if (known) {
@@ -145,7 +148,13 @@ class QueryService implements Query {
     return this.#shown(execution);
   }
 
-  async list({ token, limit }: { token?: string; limit: number }): Promise<{ ids: readonly string[]; next?: string }> {
+  async list({
+    token,
+    limit,
+  }: {
+    token?: string;
+    limit: number;
+  }): Promise<{ ids: readonly string[]; next?: string }> {
     const before = token === undefined ? Number.MAX_SAFE_INTEGER : decodeToken('executions', token);
     const { ids, next } = await this.#store.list(before, Math.min(limit, PAGE_MAX));
     return { ids, ...(next !== undefined && { next: encodeToken('executions', next) }) };
@@ -196,7 +205,9 @@ class QueryService implements Query {
     const { promise, reject } = Promise.withResolvers<never>();
     const abort = (): void => reject(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
-    return Promise.race([live.ended.promise, promise]).finally(() => signal.removeEventListener('abort', abort));
+    return Promise.race([live.ended.promise, promise]).finally(() =>
+      signal.removeEventListener('abort', abort),
+    );
   }
 
   async close(): Promise<void> {
@@ -249,7 +260,10 @@ class QueryService implements Query {
     live.execution = { ...live.execution, state: 'RUNNING', startedMs: clock.nowMs() };
     const { runMsMax } = this.#limits;
     const timer = clock.timer(runMsMax, () => {
-      this.#abort(live, { state: 'FAILED', reason: `EXCEEDED_TIME_LIMIT: the query ran longer than ${runMsMax / 1_000} s` });
+      this.#abort(live, {
+        state: 'FAILED',
+        reason: `EXCEEDED_TIME_LIMIT: the query ran longer than ${runMsMax / 1_000} s`,
+      });
     });
     try {
       const result =
@@ -308,7 +322,12 @@ class QueryService implements Query {
 
   async #end(
     live: Live,
-    end: { readonly state: QueryState; readonly reason?: string; readonly rows?: number; readonly engineMs?: number },
+    end: {
+      readonly state: QueryState;
+      readonly reason?: string;
+      readonly rows?: number;
+      readonly engineMs?: number;
+    },
   ): Promise<void> {
     const { clock, logger } = this.#options;
     let execution: StoredExecution = { ...live.execution, ...end, endedMs: clock.nowMs() };
@@ -317,7 +336,8 @@ class QueryService implements Query {
       this.#live.delete(execution.id);
     } catch (error) {
       // It stays in memory as failed, as it will be in the store after the next start.
-      const reason = error instanceof PlatformError ? error.message : 'the end of the query could not be stored';
+      const reason =
+        error instanceof PlatformError ? error.message : 'the end of the query could not be stored';
       logger.error({ id: execution.id, error }, 'the end of a query could not be stored');
       execution = { ...execution, state: 'FAILED', reason };
     }
@@ -325,7 +345,13 @@ class QueryService implements Query {
     const seconds = (execution.endedMs! - execution.submittedMs) / 1_000;
     this.#metrics.ended(execution.state, seconds);
     logger.info(
-      { id: execution.id, state: execution.state, seconds, engineMs: execution.engineMs, bytes: execution.bytesScanned },
+      {
+        id: execution.id,
+        state: execution.state,
+        seconds,
+        engineMs: execution.engineMs,
+        bytes: execution.bytesScanned,
+      },
       'query ended',
     );
     live.ended.resolve(this.#shown(execution));
@@ -333,7 +359,10 @@ class QueryService implements Query {
 
   #endingOf(error: unknown, live: Live): Ending {
     if (!(error instanceof PlatformError) && !isDescribed(error)) {
-      this.#options.logger.error({ id: live.execution.id, error }, 'a query failed for a reason that is none of its own');
+      this.#options.logger.error(
+        { id: live.execution.id, error },
+        'a query failed for a reason that is none of its own',
+      );
       return { state: 'FAILED', reason: 'GENERIC_INTERNAL_ERROR: the query failed inside the server' };
     }
     if (error instanceof SqlError && error.code === 'cancelled') return CANCELLED;

@@ -36,25 +36,21 @@ export const PAGE_MAX = 1_000;
 /** Executions, durable on return. */
 export class ExecutionStore {
   readonly #meta: MetaStore;
-  #sequence: number;
 
-  private constructor(meta: MetaStore, sequence: number) {
+  private constructor(meta: MetaStore) {
     this.#meta = meta;
-    this.#sequence = sequence;
   }
 
   static async open(meta: MetaStore): Promise<ExecutionStore> {
     await meta.migrate('query', MIGRATIONS);
-    const last = await meta
-      .tables<Tables>()
-      .selectFrom('query_executions')
-      .select((columns) => columns.fn.max('sequence').as('sequence'))
-      .executeTakeFirst();
-    return new ExecutionStore(meta, last?.sequence ?? 0);
+    return new ExecutionStore(meta);
   }
 
   /** Gives the execution that has the token already, when there is one. */
-  add(execution: StoredExecution, caller: { account: string; token?: string }): Promise<StoredExecution | undefined> {
+  add(
+    execution: StoredExecution,
+    caller: { account: string; token?: string },
+  ): Promise<StoredExecution | undefined> {
     const { account, token } = caller;
     return this.#meta.transaction<Tables, StoredExecution | undefined>(async (tx) => {
       if (token !== undefined) {
@@ -66,11 +62,15 @@ export class ExecutionStore {
           .executeTakeFirst();
         if (known) return JSON.parse(known.execution) as StoredExecution;
       }
-      this.#sequence += 1;
+      const last = await tx
+        .selectFrom('query_executions')
+        .select((columns) => columns.fn.max('sequence').as('sequence'))
+        .executeTakeFirst();
+      const sequence = (last?.sequence ?? 0) + 1;
       const { id, state } = execution;
       await tx
         .insertInto('query_executions')
-        .values({ sequence: this.#sequence, id, account, token: token ?? null, state, execution: JSON.stringify(execution) })
+        .values({ sequence, id, account, token: token ?? null, state, execution: JSON.stringify(execution) })
         .execute();
       return undefined;
     });

@@ -16,7 +16,6 @@ export interface StreamsLimits {
   readonly coldReadBytes: number;
   /** Loaded parts of the indexes of sealed segments. */
   readonly indexCacheBytesMax: number;
-  readonly openFilesMax: number;
   readonly retentionSweepIntervalMs: number;
   readonly waitersPerShardMax: number;
   readonly shardsPerStreamMax: number;
@@ -34,7 +33,6 @@ export const DEFAULT_LIMITS: StreamsLimits = {
   readCacheBytesMax: 32 * MIB,
   coldReadBytes: MIB,
   indexCacheBytesMax: 32 * MIB,
-  openFilesMax: 64,
   retentionSweepIntervalMs: 60_000,
   waitersPerShardMax: 10_000,
   shardsPerStreamMax: 10_000,

@@ -41,7 +41,12 @@ export class Reader {
   readonly #cache: BoundedCache<string, Piece>;
   readonly #removed: () => readonly NumberRange[];
 
-  constructor(options: { journal: Journal; clock: Clock; limits: StreamsLimits; removed: () => readonly NumberRange[] }) {
+  constructor(options: {
+    journal: Journal;
+    clock: Clock;
+    limits: StreamsLimits;
+    removed: () => readonly NumberRange[];
+  }) {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#cache = new BoundedCache(options.limits.readCacheBytesMax);
@@ -108,18 +113,23 @@ export class Reader {
   async #offsetAt(shard: Shard, timestampMs: number): Promise<number> {
     const before = this.#journal.active;
     const own = before.columns.get(shard.uid);
-    if (own !== undefined && own.length > 0 && own.arrivals[0]! < timestampMs) return firstAt(own, timestampMs, shard.nextOffset);
+    if (own !== undefined && own.length > 0 && own.arrivals[0]! < timestampMs)
+      return firstAt(own, timestampMs, shard.nextOffset);
     const sealed = await this.#journal.sealed.findArrival(shard.uid, timestampMs);
     if (sealed !== undefined) return Math.max(sealed, shard.trimOffset);
     // The active segment may have been sealed meanwhile; its columns are still true.
     const start = before.header.startOffsets.get(shard.uid) ?? 0;
-    return Math.max(own === undefined || own.length === 0 ? start : firstAt(own, timestampMs, shard.nextOffset), shard.trimOffset);
+    return Math.max(
+      own === undefined || own.length === 0 ? start : firstAt(own, timestampMs, shard.nextOffset),
+      shard.trimOffset,
+    );
   }
 
   async #trim(shard: Shard): Promise<void> {
     const { trimArrivalMs } = shard;
     const cutoff = cutoffMs(this.#clock.nowMs(), shard.retentionMs);
-    if (shard.trimOffset >= shard.nextOffset || (trimArrivalMs !== undefined && trimArrivalMs >= cutoff)) return;
+    if (shard.trimOffset >= shard.nextOffset || (trimArrivalMs !== undefined && trimArrivalMs >= cutoff))
+      return;
     shard.raiseTrim(Math.min(await this.#offsetAt(shard, cutoff), shard.holdOffset));
     if (shard.trimOffset >= shard.nextOffset) return;
     const place = await this.#locate(shard, shard.trimOffset);
@@ -142,7 +152,8 @@ export class Reader {
       const { removals } = sealed;
       const found = await sealed.findOffset(shard.uid, offset);
       if (this.#journal.active !== active || sealed.removals !== removals) continue;
-      if (found === undefined) return this.#gap(shard, { offset, start: active.header.startOffsets.get(shard.uid) ?? 0, number });
+      if (found === undefined)
+        return this.#gap(shard, { offset, start: active.header.startOffsets.get(shard.uid) ?? 0, number });
       const { segment, start } = found;
       if (found.columns !== undefined) return { number: segment.number, segment, columns: found.columns };
       return this.#gap(shard, { offset, start, number: segment.number });
@@ -152,14 +163,18 @@ export class Reader {
   /** Offsets that are in no segment are fine when retention removed them, and damage when nobody did. */
   #gap(shard: Shard, found: { offset: number; start: number; number: number }): Gap {
     let after = 0;
-    for (const segment of this.#journal.sealed.list) if (segment.number < found.number) after = segment.number;
+    for (const segment of this.#journal.sealed.list)
+      if (segment.number < found.number) after = segment.number;
     const removed = allRemoved(this.#removed(), { after, before: found.number });
     if (!removed || found.start <= found.offset) throw this.#lost(shard, found.offset);
     return { start: found.start };
   }
 
   #lost(shard: Shard, offset: number) {
-    return damaged(`the journal, at offset ${offset} of ${shard.shardId} (${shard.uid}),`, 'a segment that has it is missing');
+    return damaged(
+      `the journal, at offset ${offset} of ${shard.shardId} (${shard.uid}),`,
+      'a segment that has it is missing',
+    );
   }
 
   async #cut(place: Place, firstIndex: number, reading: Reading): Promise<void> {
@@ -167,7 +182,11 @@ export class Reader {
     let piece: Piece | undefined;
     for (let index = firstIndex; index < columns.length && reading.recordsLeft > 0; index++) {
       const position = columns.positions[index]!;
-      if (piece === undefined || position < piece.position || position >= piece.position + piece.buffer.length) {
+      if (
+        piece === undefined ||
+        position < piece.position ||
+        position >= piece.position + piece.buffer.length
+      ) {
         piece = this.#journal.cached(place.number, position) ?? this.#cold(place.number, position);
         piece ??= await this.#load(place, position);
       }
@@ -200,13 +219,21 @@ export class Reader {
 
   #cold(segment: number, position: number): Piece | undefined {
     for (const piece of this.#cache.values())
-      if (piece.segment === segment && position >= piece.position && position < piece.position + piece.buffer.length) return piece;
+      if (
+        piece.segment === segment &&
+        position >= piece.position &&
+        position < piece.position + piece.buffer.length
+      )
+        return piece;
     return undefined;
   }
 
   async #load(place: Place, position: number): Promise<Piece> {
-    const sealed = place.segment ?? this.#journal.sealed.list.find((segment) => segment.number === place.number);
-    const piece = sealed ? await this.#journal.sealed.readPiece(sealed, position) : await this.#journal.readActive(position);
+    const sealed =
+      place.segment ?? this.#journal.sealed.list.find((segment) => segment.number === place.number);
+    const piece = sealed
+      ? await this.#journal.sealed.readPiece(sealed, position)
+      : await this.#journal.readActive(position);
     this.#cache.set(`${segmentName(place.number)}@${position}`, piece, piece.buffer.length);
     return piece;
   }

@@ -85,7 +85,9 @@ export class Retention {
 
   readonly #retentionOf: RetentionOf = (uid) => {
     const shard = this.#options.shards.get(uid);
-    return shard === undefined || shard.gone ? undefined : { retentionMs: shard.retentionMs, holdOffset: shard.holdOffset };
+    return shard === undefined || shard.gone
+      ? undefined
+      : { retentionMs: shard.retentionMs, holdOffset: shard.holdOffset };
   };
 
   async #isExpired(segment: SealedSegment): Promise<boolean> {
@@ -109,6 +111,8 @@ export class Retention {
       end: Infinity,
     }));
     if (rows.length === 0) return false;
-    return expiresAtMs(rows, this.#retentionOf) < this.#options.clock.nowMs() && !isHeld(rows, this.#retentionOf);
+    return (
+      expiresAtMs(rows, this.#retentionOf) < this.#options.clock.nowMs() && !isHeld(rows, this.#retentionOf)
+    );
   }
 }

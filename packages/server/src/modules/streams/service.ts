@@ -76,7 +76,11 @@ class StreamsService implements Streams {
   #reader!: Reader;
   #retention!: Retention;
 
-  constructor(options: StreamsOptions & { readonly limits: StreamsLimits }, store: StreamStore, stored: Stored) {
+  constructor(
+    options: StreamsOptions & { readonly limits: StreamsLimits },
+    store: StreamStore,
+    stored: Stored,
+  ) {
     this.#options = options;
     this.#store = store;
     for (const stream of stored.streams) this.#add(stream);
@@ -115,7 +119,11 @@ class StreamsService implements Streams {
 
   async create(input: CreateStream): Promise<StreamDescription> {
     const { limits, clock } = this.#options;
-    if (!Number.isInteger(input.shardCount) || input.shardCount < 1 || input.shardCount > limits.shardsPerStreamMax)
+    if (
+      !Number.isInteger(input.shardCount) ||
+      input.shardCount < 1 ||
+      input.shardCount > limits.shardsPerStreamMax
+    )
       throw streamsError({
         code: 'limit-exceeded',
         message: `a stream has 1 to ${limits.shardsPerStreamMax} shards, not ${input.shardCount}`,
@@ -123,7 +131,10 @@ class StreamsService implements Streams {
     if (this.#streams.has(input.name) || this.#changing.has(input.name))
       throw streamsError({ code: 'stream-exists', message: `there is a stream "${input.name}" already` });
     if (this.#streams.size + this.#changing.size >= limits.streamsMax)
-      throw streamsError({ code: 'limit-exceeded', message: `there are ${limits.streamsMax} streams already` });
+      throw streamsError({
+        code: 'limit-exceeded',
+        message: `there are ${limits.streamsMax} streams already`,
+      });
     const stream = {
       name: input.name,
       createdMs: clock.nowMs(),
@@ -165,7 +176,10 @@ class StreamsService implements Streams {
   }
 
   list(page: { readonly startAfter?: string; readonly limit: number }): StreamPage {
-    this.#names ??= [...this.#streams.values()].filter((stream) => !stream.internal).map((stream) => stream.name).sort();
+    this.#names ??= [...this.#streams.values()]
+      .filter((stream) => !stream.internal)
+      .map((stream) => stream.name)
+      .sort();
     const names = this.#names;
     const { startAfter } = page;
     const first = startAfter === undefined ? 0 : names.findIndex((name) => name > startAfter);
@@ -176,7 +190,11 @@ class StreamsService implements Streams {
 
   async setRetention(name: string, retentionHours: number): Promise<void> {
     const stream = this.#stream(name);
-    if (!Number.isInteger(retentionHours) || retentionHours < RETENTION_HOURS_MIN || retentionHours > RETENTION_HOURS_MAX)
+    if (
+      !Number.isInteger(retentionHours) ||
+      retentionHours < RETENTION_HOURS_MIN ||
+      retentionHours > RETENTION_HOURS_MAX
+    )
       throw streamsError({
         code: 'invalid',
         message: `records are kept for ${RETENTION_HOURS_MIN} to ${RETENTION_HOURS_MAX} hours, not ${retentionHours}`,
@@ -193,7 +211,11 @@ class StreamsService implements Streams {
     stream.tags = tags;
   }
 
-  async append(name: string, records: RecordsIn, options?: { readonly publicOnly?: boolean }): Promise<Appended> {
+  async append(
+    name: string,
+    records: RecordsIn,
+    options?: { readonly publicOnly?: boolean },
+  ): Promise<Appended> {
     const { shards, router, internal } = this.#stream(name);
     if (internal && options?.publicOnly) throw streamNotFound(name);
     const count = records.partitionKeys.length;
@@ -272,11 +294,14 @@ class StreamsService implements Streams {
     const stream = this.#stream(name);
     const held = new Map<number, number>();
     for (const [shardId, offset] of offsets) held.set(this.#shardOf(stream, shardId).uid, offset);
-    const uids = stream.shards.filter((shard) => shard.holds.has(holder) || held.has(shard.uid)).map((shard) => shard.uid);
+    const uids = stream.shards
+      .filter((shard) => shard.holds.has(holder) || held.has(shard.uid))
+      .map((shard) => shard.uid);
     // What is held already or from now on is kept while the change is stored.
     for (const shard of stream.shards) {
       const offset = held.get(shard.uid);
-      if (offset !== undefined) shard.holds.set(holder, Math.min(offset, shard.holds.get(holder) ?? Infinity));
+      if (offset !== undefined)
+        shard.holds.set(holder, Math.min(offset, shard.holds.get(holder) ?? Infinity));
     }
     await this.#store.hold(holder, uids, held);
     for (const shard of stream.shards) {
@@ -325,7 +350,10 @@ class StreamsService implements Streams {
   #shardOf(stream: Stream, shardId: string): Shard {
     const shard = stream.shardById.get(shardId);
     if (shard === undefined)
-      throw streamsError({ code: 'shard-not-found', message: `the stream "${stream.name}" has no shard "${shardId}"` });
+      throw streamsError({
+        code: 'shard-not-found',
+        message: `the stream "${stream.name}" has no shard "${shardId}"`,
+      });
     return shard;
   }
 
@@ -338,7 +366,15 @@ class StreamsService implements Streams {
 
 function describe(stream: Stream): StreamDescription {
   const { name, createdMs, retentionHours, mode, tags, internal } = stream;
-  return { name, createdMs, retentionHours, mode, tags, internal, shards: stream.shards.map((shard) => shard.snapshot()) };
+  return {
+    name,
+    createdMs,
+    retentionHours,
+    mode,
+    tags,
+    internal,
+    shards: stream.shards.map((shard) => shard.snapshot()),
+  };
 }
 
 function refusal({ record, problem }: Refused, limits: StreamsLimits) {

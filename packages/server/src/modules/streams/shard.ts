@@ -24,7 +24,9 @@ export class Shard implements ShardState, LogShard {
   gone = false;
 
   constructor(
-    facts: Pick<ShardState, 'uid' | 'shardId' | 'hashKeyStart' | 'hashKeyEnd'> & { readonly retentionMs: number },
+    facts: Pick<ShardState, 'uid' | 'shardId' | 'hashKeyStart' | 'hashKeyEnd'> & {
+      readonly retentionMs: number;
+    },
   ) {
     this.uid = facts.uid;
     this.shardId = facts.shardId;

@@ -22,8 +22,21 @@ const MIGRATIONS: readonly Migration[] = [
 ];
 
 interface Tables {
-  streams_stream: { name: string; created_ms: number; retention_hours: number; mode: string; internal: number; tags: string };
-  streams_shard: { uid: number; stream: string; shard_id: string; hash_key_start: string; hash_key_end: string };
+  streams_stream: {
+    name: string;
+    created_ms: number;
+    retention_hours: number;
+    mode: string;
+    internal: number;
+    tags: string;
+  };
+  streams_shard: {
+    uid: number;
+    stream: string;
+    shard_id: string;
+    hash_key_start: string;
+    hash_key_end: string;
+  };
   streams_hold: { uid: number; holder: string; held_offset: number };
   streams_counter: { name: string; next_value: number };
   streams_removed: { first_segment: number; last_segment: number };
@@ -76,20 +89,20 @@ export class StreamStore {
     return {
       streams: streams.map((row) => ({
         name: row.name,
-        createdMs: Number(row.created_ms),
-        retentionHours: Number(row.retention_hours),
+        createdMs: row.created_ms,
+        retentionHours: row.retention_hours,
         mode: row.mode === 'ON_DEMAND' ? 'ON_DEMAND' : 'PROVISIONED',
-        internal: Number(row.internal) === 1,
+        internal: row.internal === 1,
         tags: JSON.parse(row.tags) as Record<string, string>,
         shards: (shardsOf.get(row.name) ?? []).map((shard) => ({
-          uid: Number(shard.uid),
+          uid: shard.uid,
           shardId: shard.shard_id,
           hashKeyStart: BigInt(shard.hash_key_start),
           hashKeyEnd: BigInt(shard.hash_key_end),
         })),
       })),
-      holds: holds.map((row) => ({ uid: Number(row.uid), holder: row.holder, offset: Number(row.held_offset) })),
-      removed: removed.map((row) => ({ first: Number(row.first_segment), last: Number(row.last_segment) })),
+      holds: holds.map((row) => ({ uid: row.uid, holder: row.holder, offset: row.held_offset })),
+      removed: removed.map((row) => ({ first: row.first_segment, last: row.last_segment })),
     };
   }
 
@@ -99,8 +112,12 @@ export class StreamStore {
     shards: readonly Omit<StoredShard, 'uid'>[],
   ): Promise<StoredShard[]> {
     return this.#meta.transaction(async (tx: Kysely<Tables>) => {
-      const counter = await tx.selectFrom('streams_counter').selectAll().where('name', '=', 'shard-uid').executeTakeFirstOrThrow();
-      const first = Number(counter.next_value);
+      const counter = await tx
+        .selectFrom('streams_counter')
+        .selectAll()
+        .where('name', '=', 'shard-uid')
+        .executeTakeFirstOrThrow();
+      const first = counter.next_value;
       await tx
         .updateTable('streams_counter')
         .set({ next_value: first + shards.length })
@@ -143,7 +160,11 @@ export class StreamStore {
 
   async setRetention(name: string, retentionHours: number): Promise<void> {
     const tables = this.#meta.tables<Tables>();
-    await tables.updateTable('streams_stream').set({ retention_hours: retentionHours }).where('name', '=', name).execute();
+    await tables
+      .updateTable('streams_stream')
+      .set({ retention_hours: retentionHours })
+      .where('name', '=', name)
+      .execute();
   }
 
   async setTags(name: string, tags: Readonly<Record<string, string>>): Promise<void> {
@@ -164,7 +185,10 @@ export class StreamStore {
       }
       const rows = [...offsets].map(([uid, offset]) => ({ uid, holder, held_offset: offset }));
       for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
-        await tx.insertInto('streams_hold').values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
+        await tx
+          .insertInto('streams_hold')
+          .values(rows.slice(start, start + ROWS_PER_INSERT))
+          .execute();
     });
   }
 
@@ -173,7 +197,10 @@ export class StreamStore {
       await tx.deleteFrom('streams_removed').execute();
       const rows = ranges.map((range) => ({ first_segment: range.first, last_segment: range.last }));
       for (let start = 0; start < rows.length; start += ROWS_PER_INSERT)
-        await tx.insertInto('streams_removed').values(rows.slice(start, start + ROWS_PER_INSERT)).execute();
+        await tx
+          .insertInto('streams_removed')
+          .values(rows.slice(start, start + ROWS_PER_INSERT))
+          .execute();
     });
   }
 }

@@ -13,7 +13,11 @@ export interface CatalogMention {
  * The text with these names and their dots as spaces, so that every other byte keeps its position. Rejects with
  * `refused` when the text is not what the syntax tree says, rather than change something else.
  */
-export function blankCatalogs(sql: string, mentions: readonly CatalogMention[], catalogs: readonly string[]): string {
+export function blankCatalogs(
+  sql: string,
+  mentions: readonly CatalogMention[],
+  catalogs: readonly string[],
+): string {
   if (mentions.length === 0) return sql;
   const bytes = Buffer.from(sql);
   const names = catalogs.map((name) => RegExp.escape(name)).join('|');
@@ -29,7 +33,8 @@ export function blankCatalogs(sql: string, mentions: readonly CatalogMention[], 
         hint: 'Leave it out: database.table means the same.',
       });
     }
-    for (let at = location; at < location + match[0].length; at += 1) if (bytes[at] !== 0x0a) bytes[at] = 0x20;
+    for (let at = location; at < location + match[0].length; at += 1)
+      if (bytes[at] !== 0x0a) bytes[at] = 0x20;
   }
   return bytes.toString();
 }

@@ -33,10 +33,13 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 const stub = join(directory, 'stub.parquet');
-await connection.run(`SET TimeZone = 'UTC'; COPY (SELECT 1 AS none WHERE false) TO '${stub}' (FORMAT parquet)`);
+await connection.run(
+  `SET TimeZone = 'UTC'; COPY (SELECT 1 AS none WHERE false) TO '${stub}' (FORMAT parquet)`,
+);
 for (const [at, table] of ['t', 'u'].entries()) {
   const schema = COLUMNS.map(
-    ({ type }, column) => `'${stubColumn(at, column)}': {name: '${stubColumn(at, column)}', type: '${type}', default_value: NULL}`,
+    ({ type }, column) =>
+      `'${stubColumn(at, column)}': {name: '${stubColumn(at, column)}', type: '${type}', default_value: NULL}`,
   );
   const list = COLUMNS.map(({ name }, column) => `${stubColumn(at, column)} AS ${name}`);
   await connection.run(
@@ -53,19 +56,24 @@ async function conditions(sql: string, references = [1, 1]): Promise<(Condition 
 /** `(id >= 5 and id < 7)` */
 function text(condition: Condition | undefined): string | undefined {
   if (condition === undefined) return undefined;
-  if (condition.kind === 'and' || condition.kind === 'or') {
-    return `(${condition.conditions.map(text).join(` ${condition.kind} `)})`;
+  switch (condition.kind) {
+    case 'and':
+    case 'or':
+      return `(${condition.conditions.map(text).join(` ${condition.kind} `)})`;
+    case 'compare': {
+      const { column, operator, value } = condition;
+      return `${column} ${operator} ${value.type}:${'text' in value ? value.text : value.value}`;
+    }
+    default:
+      return `${condition.column} ${condition.kind}`;
   }
-  if (condition.kind !== 'compare') return `${condition.column} ${condition.kind}`;
-  const { value } = condition;
-  return `${condition.column} ${condition.operator} ${value.type}:${'text' in value ? value.text : value.value}`;
 }
 
 const FORMS: Readonly<Record<string, string | undefined>> = {
   'id > 5': 'id > number:5',
   'id = -5': 'id = number:-5',
   'id > 5 AND id <= 10': '(id > number:5 and id <= number:10)',
-  'id BETWEEN 5 AND 6 AND name = \'x\'': '((id >= number:5 and id <= number:6) and name = string:x)',
+  "id BETWEEN 5 AND 6 AND name = 'x'": '((id >= number:5 and id <= number:6) and name = string:x)',
   'id + 1 = 5': 'id = number:4',
   'id IN (1, 2, 99)': '(id = number:1 or id = number:2 or id = number:99)',
   'id = 1 OR id = 5': '(id = number:1 or id = number:5)',
@@ -77,11 +85,12 @@ const FORMS: Readonly<Record<string, string | undefined>> = {
   'name IS NOT NULL AND id <> 3': 'name not-null',
   "day >= DATE '2024-01-01'": 'day >= date:2024-01-01',
   "moment > TIMESTAMP '2024-01-01 10:00:00.123456'": 'moment > timestamp:2024-01-01 10:00:00.123456',
-  "moment::DATE = DATE '2024-02-02'": '(moment >= timestamp:2024-02-02 00:00:00 and moment < timestamp:2024-02-03 00:00:00)',
+  "moment::DATE = DATE '2024-02-02'":
+    '(moment >= timestamp:2024-02-02 00:00:00 and moment < timestamp:2024-02-03 00:00:00)',
   "instant < TIMESTAMPTZ '2024-01-01 01:00:00+01'": 'instant < instant:2024-01-01 00:00:00',
   'price = 1.50': 'price = number:1.50',
   'ratio > 1.5e10': 'ratio > number:15000000000.0',
-  'ok': 'ok = boolean:true',
+  ok: 'ok = boolean:true',
   'NOT ok': 'ok = boolean:false',
   // Known and of no use, or not known: no condition.
   'id <> 3': undefined,
@@ -139,7 +148,7 @@ test('forms that are not known, in part or as a whole, give nothing', () => {
     't0_99>5',
     '(t0_0>5',
     "t0_0>'5'",
-    't0_2>\'2024-01-01\'',
+    "t0_2>'2024-01-01'",
     'Dynamic Filter (t0_0)',
     '',
   ]) {

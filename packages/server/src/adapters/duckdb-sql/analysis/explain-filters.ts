@@ -37,7 +37,8 @@ export function conditionsOf(explained: string, tables: readonly StubTable[]): (
   for (const node of JSON.parse(explained) as PlanNode[]) visit(node);
   return scans.map((conditions, table) => {
     // A scan that the optimiser left out of this plan could be in the plan over the real files.
-    if (unknownScan || conditions.length === 0 || conditions.length < tables[table]!.references) return undefined;
+    if (unknownScan || conditions.length === 0 || conditions.length < tables[table]!.references)
+      return undefined;
     const known = conditions.filter((condition) => condition !== undefined);
     if (known.length < conditions.length) return undefined;
     return known.length === 1 ? known[0] : { kind: 'or', conditions: known };
@@ -46,7 +47,9 @@ export function conditionsOf(explained: string, tables: readonly StubTable[]): (
 
 function tableOf(node: PlanNode): number | undefined {
   const { Filters: filters, Projections: projections } = node.extra_info ?? {};
-  const match = /\bt(\d+)_\d+\b/.exec(listOf(projections)[0] ?? '') ?? /^(?:optional: )?\(?(?:NOT )?t(\d+)_\d+\b/.exec(listOf(filters)[0] ?? '');
+  const match =
+    /\bt(\d+)_\d+\b/.exec(listOf(projections)[0] ?? '') ??
+    /^(?:optional: )?\(?(?:NOT )?t(\d+)_\d+\b/.exec(listOf(filters)[0] ?? '');
   return match === null ? undefined : Number(match[1]);
 }
 
@@ -197,8 +200,10 @@ class FilterParser {
     if (token?.kind !== 'text') throw new Unknown();
     const text = token.text.replaceAll("''", "'");
     if (cast === undefined && type === 'VARCHAR') return { type: 'string', text };
-    if (cast === 'DATE' && type === 'DATE') return /^\d{4}-\d\d-\d\d$/.test(text) ? { type: 'date', text } : undefined;
-    if (cast === 'TIMESTAMP' && type === 'TIMESTAMP' && TIMESTAMP.test(text)) return { type: 'timestamp', text };
+    if (cast === 'DATE' && type === 'DATE')
+      return /^\d{4}-\d\d-\d\d$/.test(text) ? { type: 'date', text } : undefined;
+    if (cast === 'TIMESTAMP' && type === 'TIMESTAMP' && TIMESTAMP.test(text))
+      return { type: 'timestamp', text };
     if (cast === 'TIMESTAMP WITH TIME ZONE' && type === cast && text.endsWith('+00')) {
       const instant = text.slice(0, -3);
       return TIMESTAMP.test(instant) ? { type: 'instant', text: instant } : undefined;

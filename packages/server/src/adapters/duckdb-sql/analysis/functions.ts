@@ -72,7 +72,12 @@ const MACROS = words(`
   md5_number_upper regexp_split_to_table round_even roundbankers split_part wavg weighted_avg`);
 
 /** In the SELECT list, in conditions and wherever else an expression stands. */
-export const ALLOWED_FUNCTIONS: ReadonlySet<string> = new Set([...OPERATORS, ...SCALARS, ...AGGREGATES, ...MACROS]);
+export const ALLOWED_FUNCTIONS: ReadonlySet<string> = new Set([
+  ...OPERATORS,
+  ...SCALARS,
+  ...AGGREGATES,
+  ...MACROS,
+]);
 
 /** In FROM. */
 export const ALLOWED_TABLE_FUNCTIONS: ReadonlySet<string> = new Set([
@@ -86,7 +91,11 @@ export const ALLOWED_TABLE_FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Words without parentheses that the engine reads as calls when no column has the name. */
-export const REFUSED_WORDS: ReadonlySet<string> = new Set(['current_catalog', 'current_database', 'current_schema']);
+export const REFUSED_WORDS: ReadonlySet<string> = new Set([
+  'current_catalog',
+  'current_database',
+  'current_schema',
+]);
 
 /**
  * Looked at and refused: they show or change the engine's state, read files, or are not meant for users. Kept for the
@@ -103,4 +112,11 @@ export const REFUSED_FUNCTIONS: ReadonlySet<string> = new Set(
   variant_bytes_to_variant variant_to_parquet_variant vector_type write_log`),
 );
 
-export const REFUSED_PREFIXES: readonly string[] = ['icu_collate_', 'pg_', 'has_', 'inet_', '__internal_', 'st_'];
+export const REFUSED_PREFIXES: readonly string[] = [
+  'icu_collate_',
+  'pg_',
+  'has_',
+  'inet_',
+  '__internal_',
+  'st_',
+];

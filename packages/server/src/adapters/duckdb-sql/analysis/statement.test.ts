@@ -25,7 +25,8 @@ async function analyse(sql: string): Promise<ReturnType<typeof analyseTree>> {
 async function tablesOf(sql: string): Promise<string[]> {
   const { tables } = await analyse(sql);
   return tables.map(
-    ({ database, table, count }) => `${database === undefined ? '' : `${database}.`}${table}${count > 1 ? `×${count}` : ''}`,
+    ({ database, table, count }) =>
+      `${database === undefined ? '' : `${database}.`}${table}${count > 1 ? `×${count}` : ''}`,
   );
 }
 
@@ -36,17 +37,36 @@ const REFERENCES: Readonly<Record<string, readonly string[]>> = {
   'TABLE t': ['t'],
   'SELECT * FROM s.t AS x, "Other Db"."T"': ['s.t', 'Other Db.T'],
   'SELECT * FROM t a JOIN t b USING (id) JOIN u ON true': ['t×2', 'u'],
-  'SELECT * FROM t NATURAL JOIN u CROSS JOIN v POSITIONAL JOIN w ASOF JOIN x ON w.a >= x.a': ['t', 'u', 'v', 'w', 'x'],
-  'SELECT (SELECT max(a) FROM t), EXISTS (SELECT 1 FROM u), a IN (SELECT b FROM v) FROM w': ['t', 'u', 'v', 'w'],
+  'SELECT * FROM t NATURAL JOIN u CROSS JOIN v POSITIONAL JOIN w ASOF JOIN x ON w.a >= x.a': [
+    't',
+    'u',
+    'v',
+    'w',
+    'x',
+  ],
+  'SELECT (SELECT max(a) FROM t), EXISTS (SELECT 1 FROM u), a IN (SELECT b FROM v) FROM w': [
+    't',
+    'u',
+    'v',
+    'w',
+  ],
   'SELECT * FROM t UNION ALL SELECT * FROM u EXCEPT SELECT * FROM v': ['t', 'u', 'v'],
   'SELECT * FROM t, LATERAL (SELECT * FROM u WHERE u.a = t.a)': ['t', 'u'],
   'SELECT * FROM (FROM t) PIVOT (sum(a) FOR b IN (1, 2))': ['t'],
   'SELECT * FROM t UNPIVOT (v FOR k IN (a, b))': ['t'],
   'SELECT [x FOR x IN (SELECT list(a) FROM t)]': ['t'],
   'SELECT list_transform((SELECT l FROM t), x -> x + (SELECT 1 FROM u))': ['t', 'u'],
-  'SELECT sum(a) FILTER (WHERE a > (SELECT 1 FROM t)) OVER (ORDER BY (SELECT 1 FROM u)) FROM v': ['t', 'u', 'v'],
-  'SELECT a FROM t GROUP BY a HAVING a > (SELECT 1 FROM u) ORDER BY (SELECT 1 FROM v) LIMIT (SELECT 1 FROM w)': ['t', 'u', 'v', 'w'],
-  'SELECT CASE WHEN (SELECT true FROM t) THEN 1 END QUALIFY row_number() OVER () < (SELECT 1 FROM u)': ['t', 'u'],
+  'SELECT sum(a) FILTER (WHERE a > (SELECT 1 FROM t)) OVER (ORDER BY (SELECT 1 FROM u)) FROM v': [
+    't',
+    'u',
+    'v',
+  ],
+  'SELECT a FROM t GROUP BY a HAVING a > (SELECT 1 FROM u) ORDER BY (SELECT 1 FROM v) LIMIT (SELECT 1 FROM w)':
+    ['t', 'u', 'v', 'w'],
+  'SELECT CASE WHEN (SELECT true FROM t) THEN 1 END QUALIFY row_number() OVER () < (SELECT 1 FROM u)': [
+    't',
+    'u',
+  ],
   'SELECT * FROM range((SELECT 3 FROM t))': ['t'],
   'SELECT COLUMNS(c -> c LIKE (SELECT 1 FROM t)) FROM u': ['t', 'u'],
   'VALUES ((SELECT 1 FROM t))': ['t'],
@@ -84,7 +104,7 @@ const REFUSED = [
   "SELECT * FROM pragma_table_info('t')",
   "SELECT * FROM enable_logging('QueryLog')",
   "SELECT * FROM json_execute_serialized_sql('{}')",
-  'SELECT * FROM which_secret(\'s3://x\', \'s3\')',
+  "SELECT * FROM which_secret('s3://x', 's3')",
   "SELECT * FROM histogram('t', 'a')",
   "SELECT getenv('HOME')",
   "SELECT current_setting('temp_directory')",
@@ -99,7 +119,7 @@ const REFUSED = [
   'SELECT pg_catalog.format_type(1, 2)',
   'SELECT system.main.version()',
   'SELECT other.upper(a) FROM t',
-  'SELECT sum(a) OVER (ORDER BY getvariable(\'x\')) FROM t',
+  "SELECT sum(a) OVER (ORDER BY getvariable('x')) FROM t",
   'FROM (DESCRIBE t)',
   'FROM (SHOW TABLES)',
   'DESCRIBE SELECT 1',
@@ -110,7 +130,7 @@ const REFUSED = [
   'SELECT * FROM statement_0123.s.t',
   'INSERT INTO t VALUES (1)',
   'CREATE TABLE t AS SELECT 1',
-  'SET memory_limit = \'1GB\'',
+  "SET memory_limit = '1GB'",
   'PIVOT t ON a USING sum(b)',
   'SELECT DEFAULT',
 ];
@@ -118,7 +138,10 @@ const REFUSED = [
 describe('statements that are refused', () => {
   for (const sql of REFUSED) {
     test(sql, async () => {
-      await assert.rejects(analyse(sql), (error) => error instanceof SqlError && /^(refused|syntax)$/.test(error.code));
+      await assert.rejects(
+        analyse(sql),
+        (error) => error instanceof SqlError && /^(refused|syntax)$/.test(error.code),
+      );
     });
   }
 });
@@ -139,6 +162,21 @@ describe('the statement for the engine', () => {
     assert.deepEqual((await analyse('SELECT count(*), a, b AS c, 1 + 1 FROM t')).unnamed, [0, 3]);
     assert.deepEqual((await analyse('SELECT 1, *, 2, x FROM t')).unnamed, [0, -2]);
     assert.deepEqual((await analyse('SELECT 1 UNION ALL SELECT a FROM t')).unnamed, [0]);
+  });
+
+  test('says whether there is a filter', async () => {
+    for (const sql of [
+      'FROM t WHERE a',
+      'FROM t JOIN u ON t.a = u.a AND u.b',
+      'SELECT a FROM t GROUP BY a HAVING a > 1',
+      'FROM (FROM t WHERE a)',
+      'FROM t QUALIFY a',
+    ]) {
+      assert.equal((await analyse(sql)).filters, true, sql);
+    }
+    for (const sql of ['FROM t', 'SELECT sum(a) FROM t GROUP BY b', 'FROM t JOIN u USING (a)']) {
+      assert.equal((await analyse(sql)).filters, false, sql);
+    }
   });
 
   test('tells the place of a syntax error', async () => {

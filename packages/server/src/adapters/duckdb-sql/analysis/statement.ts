@@ -32,7 +32,15 @@ const EXPRESSIONS = new Set([
   'WINDOW',
 ]);
 const QUERY_NODES = new Set(['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE', 'CTE_NODE']);
-const TABLE_NODES = new Set(['BASE_TABLE', 'EMPTY', 'EXPRESSION_LIST', 'JOIN', 'PIVOT', 'SUBQUERY', 'TABLE_FUNCTION']);
+const TABLE_NODES = new Set([
+  'BASE_TABLE',
+  'EMPTY',
+  'EXPRESSION_LIST',
+  'JOIN',
+  'PIVOT',
+  'SUBQUERY',
+  'TABLE_FUNCTION',
+]);
 const OTHER_NODES = new Set([
   'DISTINCT_MODIFIER',
   'LIMIT_MODIFIER',
@@ -42,6 +50,9 @@ const OTHER_NODES = new Set([
   'ASCENDING',
   'DESCENDING',
 ]);
+
+/** Members of the tree that can restrict the rows of a scan; constants that look like one do no harm. */
+const FILTERING = /"(where_clause|having|qualify|condition)":/;
 
 /** `tree` is what `json_serialize_sql` gives for `sql`. */
 export function analyseTree(options: {
@@ -65,6 +76,7 @@ export function analyseTree(options: {
   return {
     sql: blankCatalogs(options.sql, walk.mentions(), options.catalogs),
     tables: [...walk.tables.values()],
+    filters: FILTERING.test(options.tree),
     unnamed: unnamedOf(statement['node']),
   };
 }
@@ -72,11 +84,15 @@ export function analyseTree(options: {
 /** Of the outermost query's first SELECT list; a `*` in the middle shifts what is behind it by a number not known here. */
 function unnamedOf(node: JsonObject): number[] {
   let select: JsonObject = node;
-  while (isObject(select['left'] ?? select['child'])) select = (select['left'] ?? select['child']) as JsonObject;
+  while (isObject(select['left'] ?? select['child']))
+    select = (select['left'] ?? select['child']) as JsonObject;
   const list = Array.isArray(select['select_list']) ? select['select_list'].filter(isObject) : [];
   const isStar = (item: JsonObject): boolean => JSON.stringify(item).includes('"class":"STAR"');
   const isUnnamed = (item: JsonObject): boolean =>
-    item['class'] !== 'COLUMN_REF' && !isStar(item) && item['alias'] === undefined && item['function_name'] !== 'unnest';
+    item['class'] !== 'COLUMN_REF' &&
+    !isStar(item) &&
+    item['alias'] === undefined &&
+    item['function_name'] !== 'unnest';
   const firstStar = list.findIndex(isStar);
   const lastStar = list.findLastIndex(isStar);
   return list.flatMap((item, place) => {
@@ -119,7 +135,12 @@ class Walk {
     this.#members(value, ctes, depth);
   }
 
-  #members(value: JsonObject, ctes: ReadonlySet<string>, depth: number, except: readonly string[] = []): void {
+  #members(
+    value: JsonObject,
+    ctes: ReadonlySet<string>,
+    depth: number,
+    except: readonly string[] = [],
+  ): void {
     for (const key of Object.keys(value)) {
       if (!except.includes(key)) this.visit(value[key]!, ctes, depth + 1);
     }
@@ -129,7 +150,8 @@ class Walk {
     const ctes = new Set(outer);
     const map = isObject(node['cte_map']) ? node['cte_map']['map'] : undefined;
     for (const entry of Array.isArray(map) ? map : []) {
-      if (!isObject(entry) || typeof entry['key'] !== 'string') throw refused('this form of WITH is not supported');
+      if (!isObject(entry) || typeof entry['key'] !== 'string')
+        throw refused('this form of WITH is not supported');
       // A CTE sees those before it; its own name inside it means the table, unless it is recursive.
       this.visit(entry['value']!, ctes, depth + 1);
       ctes.add(entry['key'].toLowerCase());
@@ -144,7 +166,10 @@ class Walk {
       const call = node['function'];
       const name = isObject(call) && typeof call['function_name'] === 'string' ? call['function_name'] : '';
       if (!isObject(call) || !ALLOWED_TABLE_FUNCTIONS.has(name.toLowerCase())) {
-        throw refused(`the table function ${name} is not allowed`, 'Queries read tables of the catalogue only.');
+        throw refused(
+          `the table function ${name} is not allowed`,
+          'Queries read tables of the catalogue only.',
+        );
       }
       this.#refuseQualified(call, name);
       this.#members(call, ctes, depth);
@@ -169,14 +194,18 @@ class Walk {
   #baseTable(node: JsonObject, ctes: ReadonlySet<string>): void {
     const { catalog_name: catalog, schema_name: schema, table_name: table, query_location: location } = node;
     if (typeof table !== 'string' || table === '') throw refused('a table has no name');
-    if (node['at_clause'] !== undefined) throw refused('AT (VERSION …) is not supported', 'Query the table as it is now.');
+    if (node['at_clause'] !== undefined)
+      throw refused('AT (VERSION …) is not supported', 'Query the table as it is now.');
     const database = typeof schema === 'string' && schema !== '' ? schema : undefined;
     if (database === undefined && ctes.has(table.toLowerCase())) return;
     if (database?.toLowerCase() === 'recurring' && ctes.has(table.toLowerCase())) return;
     const key = `${database === undefined ? '' : JSON.stringify(database.toLowerCase())}.${table.toLowerCase()}`;
     if (typeof catalog === 'string' && catalog !== '') {
       if (!this.#catalogs.has(catalog.toLowerCase())) {
-        throw refused(`there is no data catalogue "${catalog}"`, 'Write database.table, or leave out the catalogue.');
+        throw refused(
+          `there is no data catalogue "${catalog}"`,
+          'Write database.table, or leave out the catalogue.',
+        );
       }
       this.#tableMentions.push({ location: Number(location), catalog, table: key });
     }
@@ -208,7 +237,8 @@ class Walk {
   #columnRef(node: JsonObject): void {
     const names = Array.isArray(node['column_names']) ? node['column_names'].map(String) : [];
     const [first = '', database = '', table = ''] = names;
-    if (names.length === 1 && REFUSED_WORDS.has(first.toLowerCase())) throw refused(`${first} is not allowed`);
+    if (names.length === 1 && REFUSED_WORDS.has(first.toLowerCase()))
+      throw refused(`${first} is not allowed`);
     if (names.length < 4 || !this.#catalogs.has(first.toLowerCase())) return;
     const key = `${JSON.stringify(database.toLowerCase())}.${table.toLowerCase()}`;
     this.#columnMentions.push({ location: Number(node['query_location']), catalog: first, table: key });
@@ -218,7 +248,10 @@ class Walk {
     for (const part of ['schema', 'catalog', 'schema_name', 'catalog_name']) {
       // The engine's parser writes `main` before what it makes out of [a, b] and the like.
       if (typeof call[part] === 'string' && !['', 'main'].includes(call[part])) {
-        throw refused(`the function ${call[part]}.${name} is not allowed`, 'Call functions by their plain names.');
+        throw refused(
+          `the function ${call[part]}.${name} is not allowed`,
+          'Call functions by their plain names.',
+        );
       }
     }
   }
@@ -227,10 +260,14 @@ class Walk {
 function syntaxError(root: JsonObject, sql: string): SqlError {
   const message = String(root['error_message']);
   if (root['error_type'] === 'not implemented') {
-    return refused('only queries (SELECT, WITH, VALUES) can be run', 'PIVOT needs its values listed: FOR x IN (…).');
+    return refused(
+      'only queries (SELECT, WITH, VALUES) can be run',
+      'PIVOT needs its values listed: FOR x IN (…).',
+    );
   }
   const position = Number(root['position']);
-  const place = Number.isFinite(position) && root['position'] !== undefined ? `${lineAndColumn(sql, position)}: ` : '';
+  const place =
+    Number.isFinite(position) && root['position'] !== undefined ? `${lineAndColumn(sql, position)}: ` : '';
   return new SqlError({ code: 'syntax', message: `SYNTAX_ERROR: ${place}${message}` });
 }
 
@@ -241,7 +278,11 @@ function lineAndColumn(sql: string, position: number): string {
 }
 
 function refused(message: string, hint?: string): SqlError {
-  return new SqlError({ code: 'refused', message: `NOT_SUPPORTED: ${message}`, ...(hint !== undefined && { hint }) });
+  return new SqlError({
+    code: 'refused',
+    message: `NOT_SUPPORTED: ${message}`,
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 function nameOf(type: string): string {

@@ -87,18 +87,29 @@ export function formatterOf(type: DuckDBType): Formatter {
     case DuckDBTypeId.TIME:
       return (value) => formatTime((value as DuckDBTimeValue).micros);
     case DuckDBTypeId.TIMESTAMP:
-      return (value) => formatTimestamp((value as DuckDBTimestampValue).micros, value as DuckDBTimestampValue);
+      return (value) =>
+        formatTimestamp((value as DuckDBTimestampValue).micros, value as DuckDBTimestampValue);
     case DuckDBTypeId.TIMESTAMP_S:
       return (value) =>
-        formatTimestamp((value as DuckDBTimestampSecondsValue).seconds * 1_000_000n, value as DuckDBTimestampSecondsValue);
+        formatTimestamp(
+          (value as DuckDBTimestampSecondsValue).seconds * 1_000_000n,
+          value as DuckDBTimestampSecondsValue,
+        );
     case DuckDBTypeId.TIMESTAMP_MS:
       return (value) =>
-        formatTimestamp((value as DuckDBTimestampMillisecondsValue).millis * 1_000n, value as DuckDBTimestampMillisecondsValue);
+        formatTimestamp(
+          (value as DuckDBTimestampMillisecondsValue).millis * 1_000n,
+          value as DuckDBTimestampMillisecondsValue,
+        );
     case DuckDBTypeId.TIMESTAMP_NS:
       return (value) =>
-        formatTimestamp((value as DuckDBTimestampNanosecondsValue).nanos / 1_000n, value as DuckDBTimestampNanosecondsValue);
+        formatTimestamp(
+          (value as DuckDBTimestampNanosecondsValue).nanos / 1_000n,
+          value as DuckDBTimestampNanosecondsValue,
+        );
     case DuckDBTypeId.TIMESTAMP_TZ:
-      return (value) => `${formatTimestamp((value as DuckDBTimestampTZValue).micros, value as DuckDBTimestampTZValue)} UTC`;
+      return (value) =>
+        `${formatTimestamp((value as DuckDBTimestampTZValue).micros, value as DuckDBTimestampTZValue)} UTC`;
     case DuckDBTypeId.BLOB:
       return (value) => formatBytes((value as DuckDBBlobValue).bytes);
     case DuckDBTypeId.INTERVAL:

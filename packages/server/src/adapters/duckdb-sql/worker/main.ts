@@ -43,7 +43,14 @@ async function receive(message: ToWorker): Promise<void> {
   } catch (error) {
     const { code, message: text, hint } = toSqlError(error, hidden);
     // An interrupt can surface as another error of whatever was going on.
-    send({ id, error: { code: state.cancelled ? 'cancelled' : code, message: text, ...(hint !== undefined && { hint }) } });
+    send({
+      id,
+      error: {
+        code: state.cancelled ? 'cancelled' : code,
+        message: text,
+        ...(hint !== undefined && { hint }),
+      },
+    });
   } finally {
     running.delete(id);
   }

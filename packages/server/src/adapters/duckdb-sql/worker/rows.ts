@@ -96,7 +96,9 @@ function planTable(result: DuckDBResult): Table {
     *rows(chunk) {
       const last = chunk.columnCount - 1;
       for (const value of chunk.getColumnValues(last)) {
-        const plan = String(value).replaceAll(STATEMENT_DATABASE, '').replaceAll(/\/\S*\.parquet/g, '…');
+        const plan = String(value)
+          .replaceAll(STATEMENT_DATABASE, '')
+          .replaceAll(/\/\S*\.parquet/g, '…');
         for (const line of plan.trimEnd().split('\n')) yield `${csvField(line)}\n`;
       }
     },

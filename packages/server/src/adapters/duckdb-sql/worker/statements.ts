@@ -41,7 +41,9 @@ export class Statements {
     const connection = await instance.connect();
     const stubFile = `${settings.temporaryDirectory}/stub.parquet`;
     await connection.run(`COPY (SELECT 1 AS none WHERE false) TO ${text(stubFile)} (FORMAT parquet)`);
-    const directories = settings.dataDirectories.map((directory) => text(`${directory.replace(/\/+$/, '')}/`));
+    const directories = settings.dataDirectories.map((directory) =>
+      text(`${directory.replace(/\/+$/, '')}/`),
+    );
     await connection.run(`
       SET GLOBAL TimeZone = 'UTC';
       SET GLOBAL parquet_metadata_cache = true;
@@ -53,7 +55,10 @@ export class Statements {
     return new Statements(instance, stubFile);
   }
 
-  async analyse({ sql, catalogs }: Operations['analyse']['request'], use: UseConnection): Promise<StatementAnalysis> {
+  async analyse(
+    { sql, catalogs }: Operations['analyse']['request'],
+    use: UseConnection,
+  ): Promise<StatementAnalysis> {
     const explain = EXPLAIN.exec(sql);
     // The word is blanked and not cut, so that positions stay those of the user's text.
     const query = explain === null ? sql : sql.replace(EXPLAIN, (word) => ' '.repeat(word.length));
@@ -69,20 +74,33 @@ export class Statements {
     }
     const analysis = analyseTree({ tree, sql: query, catalogs });
     if (explain === null) return { kind: 'rows', ...analysis };
-    return { ...analysis, kind: 'explain', unnamed: [], sql: explain[0] + analysis.sql.slice(explain[0].length) };
+    return {
+      ...analysis,
+      kind: 'explain',
+      unnamed: [],
+      sql: explain[0] + analysis.sql.slice(explain[0].length),
+    };
   }
 
-  async conditions(request: Operations['conditions']['request'], use: UseConnection): Promise<(Condition | null)[]> {
+  async conditions(
+    request: Operations['conditions']['request'],
+    use: UseConnection,
+  ): Promise<(Condition | null)[]> {
     return this.#connected(use, async (connection, show) => {
       const views = request.tables.map((table, at) => ({ ...table, sql: this.#stubView(at, table.columns) }));
       await show(views, request.database);
-      const reader = await connection.runAndReadAll(`EXPLAIN (FORMAT json) ${request.sql.replace(EXPLAIN, '')}`);
+      const reader = await connection.runAndReadAll(
+        `EXPLAIN (FORMAT json) ${request.sql.replace(EXPLAIN, '')}`,
+      );
       const explained = String(reader.getRows()[0]?.[1]);
       return conditionsOf(explained, request.tables).map((condition) => condition ?? null);
     });
   }
 
-  async run(request: Operations['run']['request'], use: UseConnection): Promise<Operations['run']['response']> {
+  async run(
+    request: Operations['run']['request'],
+    use: UseConnection,
+  ): Promise<Operations['run']['response']> {
     return this.#connected(use, async (connection, show) => {
       await show(request.tables, request.database);
       return writeRows(connection, request, () => use(connection));
@@ -99,7 +117,10 @@ export class Statements {
     return `SELECT ${list.join(', ')} FROM read_parquet([${text(this.#stubFile)}], schema = MAP {${schema.join(', ')}})`;
   }
 
-  async #connected<Result>(use: UseConnection, work: (connection: DuckDBConnection, show: Show) => Promise<Result>): Promise<Result> {
+  async #connected<Result>(
+    use: UseConnection,
+    work: (connection: DuckDBConnection, show: Show) => Promise<Result>,
+  ): Promise<Result> {
     const connection = await this.#instance.connect();
     const name = `statement_${randomBytes(16).toString('hex')}`;
     let attached = false;
@@ -129,7 +150,9 @@ function viewStatements(name: string, views: readonly TableView[], database: str
   const statements = [`ATTACH ':memory:' AS ${name}`];
   for (const schema of schemas) statements.push(`CREATE SCHEMA ${name}.${identifier(schema)}`);
   for (const view of views) {
-    statements.push(`CREATE VIEW ${name}.${identifier(view.database)}.${identifier(view.name)} AS ${view.sql}`);
+    statements.push(
+      `CREATE VIEW ${name}.${identifier(view.database)}.${identifier(view.name)} AS ${view.sql}`,
+    );
   }
   statements.push(`USE ${name}${database === undefined ? '' : `.${identifier(database)}`}`);
   return statements.join(';\n');

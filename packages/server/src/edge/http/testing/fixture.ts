@@ -13,7 +13,12 @@ import {
   type AwsService,
   type Operation,
 } from '../../aws-json/index.ts';
-import { createDevAuthenticate, createHttpServer, type HttpServer, type HttpServerOptions } from '../index.ts';
+import {
+  createDevAuthenticate,
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+} from '../index.ts';
 
 export const PRINCIPAL = { accountId: '000000000000', name: 'tester' };
 
@@ -33,7 +38,8 @@ export interface Line {
 }
 
 export function testLogger(lines: Line[] = []): Logger {
-  const log = (fields: Readonly<Record<string, unknown>>, message: string) => void lines.push({ fields, message });
+  const log = (fields: Readonly<Record<string, unknown>>, message: string) =>
+    void lines.push({ fields, message });
   const logger: Logger = { debug: log, info: log, warn: log, error: log, child: () => logger };
   return logger;
 }
@@ -76,7 +82,11 @@ export function trivialService(handle: Operation['handle']): AwsService {
   };
 }
 
-export const echo = async (input: unknown): Promise<object> => ({ ...(input as object), SequenceNumber: '1', ShardId: 's' });
+export const echo = async (input: unknown): Promise<object> => ({
+  ...(input as object),
+  SequenceNumber: '1',
+  ShardId: 's',
+});
 
 export async function startTestServer(
   options: Partial<HttpServerOptions> & { readonly authenticate?: Authenticate } = {},

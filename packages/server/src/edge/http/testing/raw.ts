@@ -32,7 +32,11 @@ export async function post(
 ): Promise<{ status: number; type: string; message: string; body: string; headers: Headers }> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Kinesis_20131202.${target}`, ...headers },
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': `Kinesis_20131202.${target}`,
+      ...headers,
+    },
     body,
   });
   const text = await response.text();
@@ -47,7 +51,11 @@ export async function post(
 }
 
 /** One HTTP/2 request with prior knowledge. */
-export function postHttp2(url: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<RawAnswer> {
+export function postHttp2(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  body: Buffer,
+): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const session = connectHttp2(url);
     session.on('error', reject);

@@ -10,7 +10,10 @@ export function schemaOf(columns: readonly HiveColumn[], partitionKeys: readonly
   const seen = new Set<string>();
   const fields = [...columns, ...partitionKeys].map((column) => {
     if (column.name === '' || column.name.length > NAME_LENGTH_MAX) {
-      throw new CatalogError({ code: 'invalid', message: `the column name "${column.name}" is not 1 to ${NAME_LENGTH_MAX} characters` });
+      throw new CatalogError({
+        code: 'invalid',
+        message: `the column name "${column.name}" is not 1 to ${NAME_LENGTH_MAX} characters`,
+      });
     }
     if (seen.has(column.name.toLowerCase())) {
       throw new CatalogError({
@@ -42,7 +45,9 @@ export function columnsOf(
   };
   return {
     columns: schema.fields.filter((field) => !keys.has(field.name)).map(column),
-    partitionKeys: partitionColumns.flatMap((key) => schema.fields.filter((field) => field.name === key).map(column)),
+    partitionKeys: partitionColumns.flatMap((key) =>
+      schema.fields.filter((field) => field.name === key).map(column),
+    ),
   };
 }
 

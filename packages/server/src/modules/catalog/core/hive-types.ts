@@ -86,7 +86,11 @@ class HiveTypeParser {
     const name = this.#next().toLowerCase();
     switch (name) {
       case 'array':
-        return this.#between('<', '>', () => ({ type: 'array', elementType: this.#type(depth + 1), containsNull: true }));
+        return this.#between('<', '>', () => ({
+          type: 'array',
+          elementType: this.#type(depth + 1),
+          containsNull: true,
+        }));
       case 'map':
         return this.#between('<', '>', () => {
           const keyType = this.#type(depth + 1);

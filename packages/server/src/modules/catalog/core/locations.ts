@@ -17,7 +17,11 @@ export function locationPath(uri: string, dataDirectory: string): string {
     path = resolve(fileURLToPath(url));
   } catch (error) {
     if (error instanceof CatalogError) throw error;
-    throw new CatalogError({ code: 'invalid', message: `the location ${uri} is not a URI of a directory`, cause: error });
+    throw new CatalogError({
+      code: 'invalid',
+      message: `the location ${uri} is not a URI of a directory`,
+      cause: error,
+    });
   }
   const inside = relative(dataDirectory, path);
   if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {

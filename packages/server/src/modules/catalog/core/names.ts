@@ -18,5 +18,7 @@ export function entityName(kind: 'database' | 'table', name: string): string {
 
 /** One directory's name for an entity's name: the same name for plain ones, never one that leads elsewhere. */
 export function directoryName(name: string): string {
-  return encodeURIComponent(name).replaceAll('*', '%2A').replace(/^\.+/, (dots) => '%2E'.repeat(dots.length));
+  return encodeURIComponent(name)
+    .replaceAll('*', '%2A')
+    .replace(/^\.+/, (dots) => '%2E'.repeat(dots.length));
 }

@@ -11,7 +11,10 @@ export interface SortedParameters {
 }
 
 /** Rejects with `unsupported` for tables that are not Delta's, and `invalid` for settings that don't exist. */
-export function sortParameters(table: string, parameters: Readonly<Record<string, string>>): SortedParameters {
+export function sortParameters(
+  table: string,
+  parameters: Readonly<Record<string, string>>,
+): SortedParameters {
   const tableType = parameters['table_type'];
   if (tableType?.toUpperCase() !== 'DELTA') {
     throw new CatalogError({

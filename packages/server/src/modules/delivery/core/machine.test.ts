@@ -23,7 +23,9 @@ const EVENTS: readonly DeliveryEvent[] = [
 const ATTEMPTS_EXPLORED = 3;
 
 /** Every state that any order of events leads to, with the ways out of each. */
-function explore(bounds: BatchBounds): { state: DeliveryState; event: DeliveryEvent; next: DeliveryState; effects: string[] }[] {
+function explore(
+  bounds: BatchBounds,
+): { state: DeliveryState; event: DeliveryEvent; next: DeliveryState; effects: string[] }[] {
   const known = new Map([[JSON.stringify(INITIAL.state), INITIAL.state]]);
   const moves = [];
   for (const [, state] of known) {
@@ -41,7 +43,12 @@ const MOVES = [...explore(BOUNDS), ...explore({ ...BOUNDS, immediately: true })]
 
 /** Phases that each event can lead to from each phase: the table of SPEC.md, complete by its type. */
 const TABLE: Readonly<Record<Phase, Readonly<Partial<Record<DeliveryEvent['kind'], readonly Phase[]>>>>> = {
-  positioning: { positioned: ['running'], 'position-failed': ['waiting'], stop: ['stopped'], abandon: ['stopped'] },
+  positioning: {
+    positioned: ['running'],
+    'position-failed': ['waiting'],
+    stop: ['stopped'],
+    abandon: ['stopped'],
+  },
   waiting: { retry: ['positioning'], stop: ['stopped'], abandon: ['stopped'] },
   running: {
     'writer-failed': ['running', 'waiting', 'unwinding', 'stopped'],
@@ -100,7 +107,10 @@ test('D2: a commit begins only when none is under way or held back', () => {
 test('positions are never taken while a commit is under way, and only with nothing buffered', () => {
   for (const { next, effects } of MOVES) {
     if (!effects.includes('position')) continue;
-    assert.ok(!next.committing && !next.sealing && !next.ready && next.open.records === 0, JSON.stringify(next));
+    assert.ok(
+      !next.committing && !next.sealing && !next.ready && next.open.records === 0,
+      JSON.stringify(next),
+    );
   }
 });
 
@@ -116,7 +126,10 @@ test('nothing waits for ever: every state that is not stopped has work under way
     const underWay = next.committing || next.sealing || next.phase === 'positioning';
     const retries = next.phase === 'waiting' || next.phase === 'holding';
     const reads = mayRead(next, BOUNDS) || (next.open.records > 0 && !next.open.due);
-    assert.ok(underWay || retries || reads, `${JSON.stringify(state)} on ${event.kind} → ${JSON.stringify(next)}`);
+    assert.ok(
+      underWay || retries || reads,
+      `${JSON.stringify(state)} on ${event.kind} → ${JSON.stringify(next)}`,
+    );
     const entered = retries && (next.phase !== state.phase || next.attempt !== state.attempt);
     if (entered) assert.ok(effects.includes('retry-later'), `${JSON.stringify(state)} on ${event.kind}`);
   }
@@ -135,7 +148,10 @@ test('while a commit is under way a batch that is not full goes on filling', () 
   assert.deepEqual(one.effects, []);
   assert.ok(mayRead(one.state, bounds));
   const full = step(one.state, { kind: 'added', records: 3, bytes: 3 }, bounds);
-  assert.deepEqual(full.effects.map((effect) => effect.kind), ['disarm-timer', 'seal']);
+  assert.deepEqual(
+    full.effects.map((effect) => effect.kind),
+    ['disarm-timer', 'seal'],
+  );
 });
 
 test('stopping delivers what is buffered and then ends', () => {
@@ -153,6 +169,14 @@ test('stopping delivers what is buffered and then ends', () => {
     state = next.state;
     kinds.push(...next.effects.map((effect) => effect.kind));
   }
-  assert.deepEqual(kinds, ['arm-timer', 'disarm-timer', 'seal', 'commit', 'retry-later', 'commit-again', 'finished']);
+  assert.deepEqual(kinds, [
+    'arm-timer',
+    'disarm-timer',
+    'seal',
+    'commit',
+    'retry-later',
+    'commit-again',
+    'finished',
+  ]);
   assert.equal(state.phase, 'stopped');
 });

@@ -14,7 +14,14 @@ import { unreachable } from '../../../base/assert.ts';
  * - `stopped`: the end.
  */
 export type Phase = 'positioning' | 'waiting' | 'running' | 'holding' | 'unwinding' | 'stopped';
-export const PHASES: readonly Phase[] = ['positioning', 'waiting', 'running', 'holding', 'unwinding', 'stopped'];
+export const PHASES: readonly Phase[] = [
+  'positioning',
+  'waiting',
+  'running',
+  'holding',
+  'unwinding',
+  'stopped',
+];
 
 export interface DeliveryState {
   readonly phase: Phase;
@@ -167,9 +174,17 @@ function added(
   bounds: BatchBounds,
 ): Step {
   const first = state.open.records === 0;
-  const open = { records: state.open.records + records, bytes: state.open.bytes + bytes, due: state.open.due };
+  const open = {
+    records: state.open.records + records,
+    bytes: state.open.bytes + bytes,
+    due: state.open.due,
+  };
   const due =
-    open.due || bounds.immediately || state.stopping || state.sourceLost || isFull({ ...state, open }, bounds);
+    open.due ||
+    bounds.immediately ||
+    state.stopping ||
+    state.sourceLost ||
+    isFull({ ...state, open }, bounds);
   const next = proceed({ ...state, open: { ...open, due } }, bounds);
   const arm: Effect[] = first && !due ? [{ kind: 'arm-timer' }] : [];
   return { state: next.state, effects: [...arm, ...next.effects] };
@@ -182,7 +197,10 @@ function commitEnded(
 ): Step {
   if (state.phase === 'unwinding') {
     if (state.stopping) return finish(state);
-    return { state: { ...state, phase: 'waiting' }, effects: [{ kind: 'retry-later', attempt: state.attempt }] };
+    return {
+      state: { ...state, phase: 'waiting' },
+      effects: [{ kind: 'retry-later', attempt: state.attempt }],
+    };
   }
   if (event.kind === 'committed') return proceed({ ...state, attempt: 0 }, bounds);
   if (event.kind === 'displaced') return drop(state);
@@ -192,7 +210,8 @@ function commitEnded(
 }
 
 function retry(state: DeliveryState): Step {
-  if (state.phase === 'waiting') return { state: { ...state, phase: 'positioning' }, effects: [{ kind: 'position' }] };
+  if (state.phase === 'waiting')
+    return { state: { ...state, phase: 'positioning' }, effects: [{ kind: 'position' }] };
   if (state.phase !== 'holding') return same(state);
   return { state: { ...state, phase: 'running', committing: true }, effects: [{ kind: 'commit-again' }] };
 }

@@ -3,7 +3,7 @@
  * is what the engine reads exactly: decimals, dates, instants and base64 are strings, all else is plain JSON.
  */
 import type { DataType, StructField } from '@sluice/delta';
-import { exactNumber, pointed, scaledDigits, wholeDigits, type ExactNumber } from './exact-number.ts';
+import { exactNumber, pointed, scaledDigits, type ExactNumber } from './exact-number.ts';
 import { dateMs, dateText, epochInstant, instantText, isMidnight, parseInstant } from './instants.ts';
 import { JsonNumber, JsonObject, kindOf, textOf, type JsonValue } from './json-text.ts';
 import { Rejection, shown } from './reject.ts';
@@ -84,7 +84,10 @@ function castInteger(type: string): Cast {
     const number = numberOf(value, path, type);
     const digits = scaledDigits(number, 0);
     if (digits === undefined)
-      throw new Rejection('out-of-range', `${shown(textOf(value))} in "${path}" is not a whole number (${type})`);
+      throw new Rejection(
+        'out-of-range',
+        `${shown(textOf(value))} in "${path}" is not a whole number (${type})`,
+      );
     const integer = number.negative ? -BigInt(digits) : BigInt(digits);
     if (integer < -bound || integer >= bound) throw outOfRange(value, path, type);
     return integer.toString();
@@ -98,7 +101,8 @@ function castFloat(type: 'float' | 'double'): Cast {
     const text = value instanceof JsonNumber ? value.text : typeof value === 'string' ? value : undefined;
     if (text === undefined || exactNumber(text) === undefined) throw mismatch(value, path, type);
     const number = Number(text);
-    if (!Number.isFinite(type === 'float' ? Math.fround(number) : number)) throw outOfRange(value, path, type);
+    if (!Number.isFinite(type === 'float' ? Math.fround(number) : number))
+      throw outOfRange(value, path, type);
     return Object.is(number, -0) ? '-0.0' : String(number);
   };
 }
@@ -125,7 +129,10 @@ function castDate(value: Exclude<JsonValue, null>, path: string): string {
   const instant = parseInstant(value);
   if (instant === undefined) throw unreadable(value, path, 'a date: expected YYYY-MM-DD');
   if (!isMidnight(instant))
-    throw new Rejection('type-mismatch', `"${shown(value)}" in "${path}" has a time of day, which a date can't keep`);
+    throw new Rejection(
+      'type-mismatch',
+      `"${shown(value)}" in "${path}" has a time of day, which a date can't keep`,
+    );
   return `"${dateText(instant.ms)}"`;
 }
 
@@ -134,11 +141,17 @@ function castInstant(type: 'timestamp' | 'timestamp_ntz'): Cast {
   return (value, path) => {
     const text = value instanceof JsonNumber ? value.text : typeof value === 'string' ? value : undefined;
     if (text === undefined) throw mismatch(value, path, type);
-    const number = /^-?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?$/.test(text) ? bounded(exactNumber(text)) : undefined;
+    const number = /^-?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?$/.test(text)
+      ? bounded(exactNumber(text))
+      : undefined;
     const instant = number === undefined ? parseInstant(text) : epochInstant(number);
     if (instant !== undefined) return `"${instantText(instant)}${zone}"`;
     if (number !== undefined) throw outOfRange(value, path, type);
-    throw unreadable(text, path, 'a timestamp: expected ISO 8601, or seconds, milliseconds or microseconds since 1970');
+    throw unreadable(
+      text,
+      path,
+      'a timestamp: expected ISO 8601, or seconds, milliseconds or microseconds since 1970',
+    );
   };
 }
 
@@ -195,7 +208,8 @@ function castMap(keyType: DataType, valueType: DataType, valueContainsNull: bool
       const text = castKey(key, `${path} (key)`, notes);
       // JSON has no other keys than strings.
       const label = text.startsWith('"') ? text : `"${text}"`;
-      if (keys.has(label)) throw new Rejection('duplicate-key', `the key ${shown(label)} stands twice in "${path}"`);
+      if (keys.has(label))
+        throw new Rejection('duplicate-key', `the key ${shown(label)} stands twice in "${path}"`);
       keys.add(label);
       const item = castField({
         value: value.values[at],
@@ -227,7 +241,10 @@ export function membersOf(
       unknownValues.push(object.values[at]!);
     } else if (values[position] === undefined) values[position] = object.values[at]!;
     else
-      throw new Rejection('duplicate-key', `the key "${shown(key)}" stands twice${path === '' ? '' : ` in "${path}"`}`);
+      throw new Rejection(
+        'duplicate-key',
+        `the key "${shown(key)}" stands twice${path === '' ? '' : ` in "${path}"`}`,
+      );
   }
   return { values, unknown, unknownValues };
 }
@@ -246,13 +263,18 @@ function numberOf(value: Exclude<JsonValue, null>, path: string, type: string): 
 }
 
 function bounded(number: ExactNumber | undefined): ExactNumber | undefined {
-  return number !== undefined && Math.abs(number.exponent) <= EXPONENT_MAX && number.digits.length <= EXPONENT_MAX
+  return number !== undefined &&
+    Math.abs(number.exponent) <= EXPONENT_MAX &&
+    number.digits.length <= EXPONENT_MAX
     ? number
     : undefined;
 }
 
 function mismatch(value: JsonValue, path: string, type: string): Rejection {
-  return new Rejection('type-mismatch', `"${path}" is ${type} and the record has ${kindOf(value)}: ${shown(textOf(value))}`);
+  return new Rejection(
+    'type-mismatch',
+    `"${path}" is ${type} and the record has ${kindOf(value)}: ${shown(textOf(value))}`,
+  );
 }
 
 function unreadable(value: string, path: string, what: string): Rejection {

@@ -35,7 +35,9 @@ function encode(
 
 /** What one value becomes in a column of a type: its canonical text, or the code of its refusal. */
 function cast(type: DataType, text: string, nullable = true): string {
-  const { lines, rejects } = encode([field('a', type, { nullable })], [`{"a":${text}}`], { rewriteAll: true });
+  const { lines, rejects } = encode([field('a', type, { nullable })], [`{"a":${text}}`], {
+    rewriteAll: true,
+  });
   return lines[0]?.slice(5, -1) ?? `! ${rejects[0]!['error_code']}`;
 }
 
@@ -120,11 +122,27 @@ const CASTS: readonly (readonly [DataType, string, string])[] = [
   [{ type: 'array', elementType: 'long', containsNull: false }, '[1,"2"]', '[1,2]'],
   [{ type: 'array', elementType: 'long', containsNull: false }, '[null]', '! missing-not-null'],
   [{ type: 'array', elementType: 'long', containsNull: true }, '5', '! type-mismatch'],
-  [{ type: 'map', keyType: 'string', valueType: 'long', valueContainsNull: true }, '{"x":1,"y":null}', '{"x":1,"y":null}'],
+  [
+    { type: 'map', keyType: 'string', valueType: 'long', valueContainsNull: true },
+    '{"x":1,"y":null}',
+    '{"x":1,"y":null}',
+  ],
   [{ type: 'map', keyType: 'integer', valueType: 'long', valueContainsNull: true }, '{"7":1}', '{"7":1}'],
-  [{ type: 'map', keyType: 'integer', valueType: 'long', valueContainsNull: true }, '{"7":1,"07":2}', '! duplicate-key'],
-  [{ type: 'map', keyType: 'string', valueType: 'long', valueContainsNull: true }, '{"x":1,"x":1}', '! duplicate-key'],
-  [{ type: 'struct', fields: [field('x', 'long'), field('Y', 'string')] }, '{"X":"1","y":2,"z":3}', '{"x":1,"Y":"2"}'],
+  [
+    { type: 'map', keyType: 'integer', valueType: 'long', valueContainsNull: true },
+    '{"7":1,"07":2}',
+    '! duplicate-key',
+  ],
+  [
+    { type: 'map', keyType: 'string', valueType: 'long', valueContainsNull: true },
+    '{"x":1,"x":1}',
+    '! duplicate-key',
+  ],
+  [
+    { type: 'struct', fields: [field('x', 'long'), field('Y', 'string')] },
+    '{"X":"1","y":2,"z":3}',
+    '{"x":1,"Y":"2"}',
+  ],
   [{ type: 'struct', fields: [field('x', 'long', { nullable: false })] }, '{}', '! missing-not-null'],
 ];
 
@@ -136,7 +154,10 @@ test('casts by the table of rules', () => {
 test('a missing or null member is NULL, or refuses the record where NULL is forbidden', () => {
   assert.equal(cast('long', 'null'), 'null');
   assert.equal(cast('long', 'null', false), '! missing-not-null');
-  const { lines, rejects } = encode([field('a', 'long'), field('b', 'long', { nullable: false })], ['{"b":1}', '{"a":1}']);
+  const { lines, rejects } = encode(
+    [field('a', 'long'), field('b', 'long', { nullable: false })],
+    ['{"b":1}', '{"a":1}'],
+  );
   assert.deepEqual(lines, ['{"b":1}']);
   assert.equal(rejects[0]!['error_code'], 'missing-not-null');
 });
@@ -157,7 +178,18 @@ test('takes one object, lines and concatenations of objects, and gzip of these',
 test('a record is refused whole when one of its objects is', () => {
   const { lines, encoder } = encode(A, ['{"a":1}{"a":"x"}', '{"a":2}', '{"a":3}\n{"a":4', '{"a":5}']);
   assert.deepEqual(lines, ['{"a":2}', '{"a":5}']);
-  assert.deepEqual([...encoder.rejectedOffsets], [[1, [[0, 0], [2, 2]]]]);
+  assert.deepEqual(
+    [...encoder.rejectedOffsets],
+    [
+      [
+        1,
+        [
+          [0, 0],
+          [2, 2],
+        ],
+      ],
+    ],
+  );
   assert.equal(encoder.rowCount, 2);
 });
 
@@ -187,9 +219,16 @@ test('refuses what is no JSON object with a code and the place', () => {
   for (const [data, code] of cases) {
     const { lines, rejects } = encode(A, [data]);
     assert.deepEqual(lines, [], `${String(data).slice(0, 40)} went through`);
-    assert.equal(rejects[0]?.['error_code'], code, `${String(data).slice(0, 40)}: ${rejects[0]?.['error_message']}`);
+    assert.equal(
+      rejects[0]?.['error_code'],
+      code,
+      `${String(data).slice(0, 40)}: ${rejects[0]?.['error_message']}`,
+    );
   }
-  assert.match(encode(A, ['{"a":1 2}']).rejects[0]!['error_message']!, /expected "," or "}" at character 7, found "2"/);
+  assert.match(
+    encode(A, ['{"a":1 2}']).rejects[0]!['error_message']!,
+    /expected "," or "}" at character 7, found "2"/,
+  );
 });
 
 test('a rejected row says where the record came from and holds it whole', () => {
@@ -219,7 +258,10 @@ test('what needs no change goes on byte for byte, whatever its spaces', () => {
 });
 
 test('keys meet columns without regard to case', () => {
-  assert.deepEqual(encode([field('userId', 'long')], ['{"USERID":1}', '{"userId":2}']).lines, ['{"userId":1}', '{"userId":2}']);
+  assert.deepEqual(encode([field('userId', 'long')], ['{"USERID":1}', '{"userId":2}']).lines, [
+    '{"userId":1}',
+    '{"userId":2}',
+  ]);
 });
 
 test('unknown members: counted, refused or made columns, as the table says', () => {
@@ -241,7 +283,14 @@ test('unknown members: counted, refused or made columns, as the table says', () 
         name: 's',
         type: {
           type: 'struct',
-          fields: [{ name: 'x', type: { type: 'array', elementType: 'double', containsNull: true }, nullable: true, metadata: {} }],
+          fields: [
+            {
+              name: 'x',
+              type: { type: 'array', elementType: 'double', containsNull: true },
+              nullable: true,
+              metadata: {},
+            },
+          ],
         },
         nullable: true,
       },
@@ -254,13 +303,31 @@ test('columns that a refused record would have added are not added, and their nu
     unknownFields: 'evolve',
     columnsAddedMax: 1,
   });
-  assert.deepEqual(encoder.addedColumns.map((column) => column.name), ['d']);
-  assert.deepEqual(rejects.map((reject) => reject['error_code']), ['type-mismatch', 'evolution-refused', 'evolution-refused']);
+  assert.deepEqual(
+    encoder.addedColumns.map((column) => column.name),
+    ['d'],
+  );
+  assert.deepEqual(
+    rejects.map((reject) => reject['error_code']),
+    ['type-mismatch', 'evolution-refused', 'evolution-refused'],
+  );
 });
 
 test('records that an earlier attempt rejected are left out, and no others', () => {
-  const decided = [{ uid: 1, to: 2, rejected: [[0, 0], [2, 2]] as const }];
+  const decided = [
+    {
+      uid: 1,
+      to: 2,
+      rejected: [
+        [0, 0],
+        [2, 2],
+      ] as const,
+    },
+  ];
   const { lines, rejects } = encode(A, ['{"a":1}', '{"a":"x"}', '{"a":3}', '{"a":4}'], { decided });
   assert.deepEqual(lines, ['{"a":4}']);
-  assert.deepEqual(rejects.map((reject) => reject['data']), ['{"a":"x"}']);
+  assert.deepEqual(
+    rejects.map((reject) => reject['data']),
+    ['{"a":"x"}'],
+  );
 });

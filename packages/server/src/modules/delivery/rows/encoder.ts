@@ -133,7 +133,9 @@ export class BatchEncoder {
 
   #row(object: JsonObject, notes: CastNotes): string {
     const members = membersOf(object, this.#positions, '');
-    members.unknown.forEach((key, at) => this.#unknown(key, members.unknownValues[at]!, { members: members.values, notes }));
+    members.unknown.forEach((key, at) =>
+      this.#unknown(key, members.unknownValues[at]!, { members: members.values, notes }),
+    );
     let line = '{';
     for (let at = 0; at < this.#columns.length; at++) {
       const { field, label, cast } = this.#columns[at]!;
@@ -146,7 +148,11 @@ export class BatchEncoder {
     return `${line}}`;
   }
 
-  #unknown(key: string, value: JsonValue, row: { members: (JsonValue | undefined)[]; notes: CastNotes }): void {
+  #unknown(
+    key: string,
+    value: JsonValue,
+    row: { members: (JsonValue | undefined)[]; notes: CastNotes },
+  ): void {
     const policy = this.#request.unknownFields;
     if (policy === 'reject') throw new Rejection('unknown-field', `the table has no column "${shown(key)}"`);
     const known = this.#positions.get(fold(key));
@@ -194,7 +200,7 @@ export class BatchEncoder {
       partition_key: Buffer.from(bytes.buffer, bytes.byteOffset + keyStart, start - keyStart).toString(),
       arrival_time: new Date(run.arrivalMs).toISOString(),
       data: isText ? data.toString() : null,
-      data_base64: isText ? null : data.toString("base64"),
+      data_base64: isText ? null : data.toString('base64'),
     });
     this.rejected.addText(`${line}\n`);
     this.rejectedCount++;
@@ -213,7 +219,12 @@ function fieldsOf(schemaJson: string): readonly StructField[] {
 
 function afterSpace(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
-  for (let byte = bytes[at]; at < end && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09); byte = bytes[at]) at++;
+  for (
+    let byte = bytes[at];
+    at < end && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
+    byte = bytes[at]
+  )
+    at++;
   return at;
 }
 

@@ -140,7 +140,7 @@ class Reader {
 
   #string(): string {
     const start = this.#at;
-    for (this.#at++; ; ) {
+    for (this.#at++; ;) {
       PLAIN.lastIndex = this.#at;
       PLAIN.exec(this.#text);
       this.#at = PLAIN.lastIndex;

@@ -17,7 +17,10 @@ export function inflate(data: Uint8Array): Buffer {
   } catch (error) {
     if (error instanceof RangeError)
       throw new Rejection('too-large', `the record inflates to more than ${RECORD_BYTES_MAX} bytes`);
-    throw new Rejection('bad-gzip', `the record is no valid gzip: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Rejection(
+      'bad-gzip',
+      `the record is no valid gzip: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

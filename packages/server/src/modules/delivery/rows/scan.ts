@@ -135,7 +135,9 @@ export class RowScanner {
         return this.#decimal(at, node.wholeMax, node.scale, false);
       case 'boolean':
         if (byte === 0x74) return this.#word(at, 0x72, 0x75, 0x65);
-        return byte === 0x66 && this.#bytes[at + 4] === 0x65 && this.#word(at, 0x61, 0x6c, 0x73) !== UNSURE ? at + 5 : UNSURE;
+        return byte === 0x66 && this.#bytes[at + 4] === 0x65 && this.#word(at, 0x61, 0x6c, 0x73) !== UNSURE
+          ? at + 5
+          : UNSURE;
       case 'date':
         return this.#date(at);
       case 'timestamp':
@@ -220,7 +222,11 @@ export class RowScanner {
       fraction = at - point - 1;
       if (fraction === 0) return UNSURE;
     }
-    if (together ? whole + fraction > wholeMax : (whole > wholeMax && !(whole === 1 && bytes[first] === 0x30)) || fraction > fractionMax)
+    if (
+      together
+        ? whole + fraction > wholeMax
+        : (whole > wholeMax && !(whole === 1 && bytes[first] === 0x30)) || fraction > fractionMax
+    )
       return UNSURE;
     const byte = bytes[at];
     return byte === 0x65 || byte === 0x45 ? UNSURE : at;
@@ -326,7 +332,9 @@ export class RowScanner {
   }
 
   #isStranger(struct: StructNode, start: number, end: number): boolean {
-    const key = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString('latin1');
+    const key = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString(
+      'latin1',
+    );
     const known = struct.strangers.get(key);
     if (known !== undefined) return known;
     // oxlint-disable-next-line no-control-regex
@@ -399,7 +407,7 @@ function nodeOf(type: DataType): Node {
       return { kind: 'other' };
     default: {
       const [precision, scale] = type.slice(8, -1).split(',').map(Number) as [number, number];
-      if (scale > EXACT_DIGITS) return { kind: "other" };
+      if (scale > EXACT_DIGITS) return { kind: 'other' };
       return { kind: 'decimal', scale, wholeMax: Math.min(precision, EXACT_DIGITS) - scale };
     }
   }
@@ -411,7 +419,16 @@ function isDigit(byte: number): boolean {
 
 function isEscape(byte: number): boolean {
   // " \ / b f n r t
-  return byte === 0x22 || byte === 0x5c || byte === 0x2f || byte === 0x62 || byte === 0x66 || byte === 0x6e || byte === 0x72 || byte === 0x74;
+  return (
+    byte === 0x22 ||
+    byte === 0x5c ||
+    byte === 0x2f ||
+    byte === 0x62 ||
+    byte === 0x66 ||
+    byte === 0x6e ||
+    byte === 0x72 ||
+    byte === 0x74
+  );
 }
 
 function hexValue(byte: number): number {

@@ -4,7 +4,12 @@ import type { StructField, StructType } from '@sluice/delta';
 /** Records of one shard as the log would give them. */
 export function runOf(
   data: readonly (string | Uint8Array)[],
-  options: { readonly uid?: number; readonly firstOffset?: number; readonly key?: string; readonly arrivalMs?: number } = {},
+  options: {
+    readonly uid?: number;
+    readonly firstOffset?: number;
+    readonly key?: string;
+    readonly arrivalMs?: number;
+  } = {},
 ): RecordsToWrite {
   const { uid = 1, firstOffset = 0, key = 'key', arrivalMs = Date.UTC(2026, 0, 2) } = options;
   const parts: Buffer[] = [];
@@ -25,7 +30,10 @@ export function runOf(
   return { uid, shardId: 'shardId-000000000000', firstOffset, count: data.length, arrivalMs, bytes, bounds };
 }
 
-export function requestFor(fields: readonly StructField[], options: Partial<BatchRequest> = {}): BatchRequest {
+export function requestFor(
+  fields: readonly StructField[],
+  options: Partial<BatchRequest> = {},
+): BatchRequest {
   const schema: StructType = { type: 'struct', fields };
   return {
     schemaJson: JSON.stringify(schema),

@@ -26,7 +26,11 @@ export interface World {
   readonly catalog: Catalog;
   readonly delivery: Delivery;
   readonly engine: DuckDbEngine;
-  createTable(table: string, columns: readonly HiveColumn[], parameters?: Record<string, string>): Promise<void>;
+  createTable(
+    table: string,
+    columns: readonly HiveColumn[],
+    parameters?: Record<string, string>,
+  ): Promise<void>;
   rows(table: string): Promise<Record<string, unknown>[]>;
   count(table: string): Promise<number>;
   /** Ends the delivery and opens all of it again over the same directory. */
@@ -96,14 +100,41 @@ async function open(directory: string, options: WorldOptions) {
   const metrics = options.metrics ?? unmeasured;
   const meta = await openSqliteMetaStore(join(directory, 'meta.db'));
   const engine = await DuckDbEngine.create({ threads: options.threads ?? 2 });
-  const tables = createDeltaTables({ engine, storeFor: (root) => new LocalStore(root), clock, random, logger });
-  const catalog = await createCatalog({ meta, clock, logger, dataDirectory: join(directory, 'lake'), tables });
+  const tables = createDeltaTables({
+    engine,
+    storeFor: (root) => new LocalStore(root),
+    clock,
+    random,
+    logger,
+  });
+  const catalog = await createCatalog({
+    meta,
+    clock,
+    logger,
+    dataDirectory: join(directory, 'lake'),
+    tables,
+  });
   const disk = createNodeDisk();
-  const streams = await createStreams({ disk, directory: join(directory, 'streams'), meta, clock, random, logger, metrics });
+  const streams = await createStreams({
+    disk,
+    directory: join(directory, 'streams'),
+    meta,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
   const make = options.writer === 'inline' ? createInlineRowWriter : createWorkerRowWriter;
   const writer = make({ directory: join(directory, 'tmp') });
   const delivery = await createDelivery({
-    ...{ meta, streams, catalog, clock, random, logger, metrics, writer },
+    meta,
+    streams,
+    catalog,
+    clock,
+    random,
+    logger,
+    metrics,
+    writer,
     ...(options.limits && { limits: options.limits }),
   });
   const close = async (): Promise<void> => {

@@ -18,20 +18,42 @@ export const CATALOG_NAMES: readonly string[] = ['sluice', 'AwsDataCatalog'];
 const QUERIES = new Set(['SELECT', 'WITH', 'VALUES', 'FROM', 'TABLE']);
 const GLUE = 'Databases and tables are made, changed and deleted through the Glue API.';
 const WRITES = 'Rows come into tables through delivery streams (the Firehose API).';
-const SETTINGS = 'Queries read tables of the catalogue; settings, files and extensions are out of their reach.';
+const SETTINGS =
+  'Queries read tables of the catalogue; settings, files and extensions are out of their reach.';
 
 const REFUSED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(['CREATE', 'ALTER', 'DROP', 'COMMENT', 'MSCK'].map((word) => [word, GLUE])),
   ...Object.fromEntries(
-    ['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'TRUNCATE', 'COPY', 'UNLOAD', 'OPTIMIZE', 'VACUUM'].map((word) => [word, WRITES]),
-  ),
-  ...Object.fromEntries(
-    ['ANALYZE', 'ATTACH', 'CALL', 'CHECKPOINT', 'DETACH', 'EXPORT', 'FORCE', 'IMPORT', 'INSTALL', 'KILL', 'LOAD', 'PRAGMA', 'RESET', 'SET', 'SUMMARIZE', 'UPDATE EXTENSIONS', 'USE'].map(
-      (word) => [word, SETTINGS],
+    ['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'TRUNCATE', 'COPY', 'UNLOAD', 'OPTIMIZE', 'VACUUM'].map(
+      (word) => [word, WRITES],
     ),
   ),
   ...Object.fromEntries(
-    ['BEGIN', 'START', 'COMMIT', 'ROLLBACK', 'ABORT'].map((word) => [word, 'Each query sees one version of each table.']),
+    [
+      'ANALYZE',
+      'ATTACH',
+      'CALL',
+      'CHECKPOINT',
+      'DETACH',
+      'EXPORT',
+      'FORCE',
+      'IMPORT',
+      'INSTALL',
+      'KILL',
+      'LOAD',
+      'PRAGMA',
+      'RESET',
+      'SET',
+      'SUMMARIZE',
+      'UPDATE EXTENSIONS',
+      'USE',
+    ].map((word) => [word, SETTINGS]),
+  ),
+  ...Object.fromEntries(
+    ['BEGIN', 'START', 'COMMIT', 'ROLLBACK', 'ABORT'].map((word) => [
+      word,
+      'Each query sees one version of each table.',
+    ]),
   ),
   ...Object.fromEntries(
     ['PREPARE', 'EXECUTE', 'DEALLOCATE'].map((word) => [word, 'Write the values into the statement.']),
@@ -50,10 +72,15 @@ export function classify(text: string): Statement {
   if (word === undefined) throw malformed(sql.trim().slice(0, 20) || 'nothing');
   if (QUERIES.has(word)) return { kind: 'query', type: 'DML', sql };
   if (word === 'EXPLAIN') return { kind: 'query', type: 'UTILITY', sql };
-  if (word === 'SHOW' || word === 'DESCRIBE' || word === 'DESC') return new CatalogStatement(tokensOf(sql)).parse();
+  if (word === 'SHOW' || word === 'DESCRIBE' || word === 'DESC')
+    return new CatalogStatement(tokensOf(sql)).parse();
   const hint = REFUSED[word];
   if (hint === undefined) throw malformed(lead[1]!);
-  throw new QueryError({ code: 'unsupported', message: `NOT_SUPPORTED: ${word} statements are not supported`, hint });
+  throw new QueryError({
+    code: 'unsupported',
+    message: `NOT_SUPPORTED: ${word} statements are not supported`,
+    hint,
+  });
 }
 
 function malformed(near: string): QueryError {
@@ -81,7 +108,8 @@ class CatalogStatement {
 
   #statement(): Statement {
     if (this.#word('SHOW')) {
-      if (this.#word('DATABASES') || this.#word('SCHEMAS')) return { kind: 'show-databases', ...this.#pattern() };
+      if (this.#word('DATABASES') || this.#word('SCHEMAS'))
+        return { kind: 'show-databases', ...this.#pattern() };
       if (this.#word('TABLES')) {
         const database = this.#word('IN') || this.#word('FROM') ? this.#database() : undefined;
         return { kind: 'show-tables', ...(database !== undefined && { database }), ...this.#pattern() };
@@ -91,7 +119,9 @@ class CatalogStatement {
         const database = this.#word('IN') || this.#word('FROM') ? this.#database() : name.database;
         return { kind: 'show-columns', table: name.table, ...(database !== undefined && { database }) };
       }
-      throw this.#unexpected('SHOW DATABASES, SHOW TABLES [IN database] and SHOW COLUMNS IN table are supported.');
+      throw this.#unexpected(
+        'SHOW DATABASES, SHOW TABLES [IN database] and SHOW COLUMNS IN table are supported.',
+      );
     }
     this.#at += 1;
     if (this.#tokens[this.#at]?.kind === 'word' && this.#tokens[this.#at + 1] !== undefined) {

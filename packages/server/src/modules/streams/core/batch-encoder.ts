@@ -245,7 +245,8 @@ const LOOP_CHARS_MAX = 48;
 function utf8Bytes(text: string): number {
   const length = text.length;
   if (length > LOOP_CHARS_MAX) return Buffer.byteLength(text);
-  for (let index = 0; index < length; index++) if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text);
+  for (let index = 0; index < length; index++)
+    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text);
   return length;
 }
 

@@ -2,7 +2,15 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../../../base/assert.ts';
 import type { ReadLimits, RecordRun } from '../api.ts';
-import { ALIGNMENT_BYTES, AT, BATCH_FORMAT, BATCH_HEADER_BYTES, BATCH_MAGIC, SECTION_AT, SECTION_BYTES } from './batch-format.ts';
+import {
+  ALIGNMENT_BYTES,
+  AT,
+  BATCH_FORMAT,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  SECTION_AT,
+  SECTION_BYTES,
+} from './batch-format.ts';
 
 /** What a batch must say of itself to belong where it was found. */
 export interface Expected {
@@ -21,19 +29,24 @@ export type Checked =
 /** Judges the batch that starts at byte `at` of `buffer`. Never throws, whatever the bytes are. */
 export function checkBatch(buffer: Buffer, at: number, expected: Expected): Checked {
   if (buffer.length - at < BATCH_HEADER_BYTES) return { kind: 'short', bytes: BATCH_HEADER_BYTES };
-  if (buffer.readUInt32LE(at + AT.magic) !== BATCH_MAGIC) return { kind: 'invalid', reason: 'no batch begins here' };
+  if (buffer.readUInt32LE(at + AT.magic) !== BATCH_MAGIC)
+    return { kind: 'invalid', reason: 'no batch begins here' };
   const bytes = buffer.readUInt32LE(at + AT.length);
   if (bytes < BATCH_HEADER_BYTES || bytes > expected.bytesMax || bytes % ALIGNMENT_BYTES !== 0)
     return { kind: 'invalid', reason: `a batch can't have ${bytes} bytes` };
-  if (buffer.readDoubleLE(at + AT.salt) !== expected.salt) return { kind: 'invalid', reason: 'of another segment' };
+  if (buffer.readDoubleLE(at + AT.salt) !== expected.salt)
+    return { kind: 'invalid', reason: 'of another segment' };
   if (buffer.readDoubleLE(at + AT.position) !== expected.position)
     return { kind: 'invalid', reason: 'of another position' };
   if (buffer.length - at < bytes) return { kind: 'short', bytes };
   const batch = buffer.subarray(at, at + bytes);
   if (crc32(batch.subarray(AT.length)) !== batch.readUInt32LE(AT.crc))
     return { kind: 'invalid', reason: 'its checksum differs' };
-  if (batch.readUInt32LE(AT.format) !== BATCH_FORMAT) return { kind: 'invalid', reason: 'of an unknown format' };
-  return wellFormed(batch) ? { kind: 'valid', bytes } : { kind: 'invalid', reason: 'its tables are not well-formed' };
+  if (batch.readUInt32LE(AT.format) !== BATCH_FORMAT)
+    return { kind: 'invalid', reason: 'of an unknown format' };
+  return wellFormed(batch)
+    ? { kind: 'valid', bytes }
+    : { kind: 'invalid', reason: 'its tables are not well-formed' };
 }
 
 export function arrivalMsOf(batch: Buffer): number {
@@ -105,7 +118,13 @@ export function cutRun(
   }
   const bounds = all.subarray(2 * skip, 2 * (skip + take) + 1);
   return {
-    run: { firstOffset: options.from, count: take, arrivalMs: batch.readDoubleLE(AT.arrival), bytes: batch, bounds },
+    run: {
+      firstOffset: options.from,
+      count: take,
+      arrivalMs: batch.readDoubleLE(AT.arrival),
+      bytes: batch,
+      bounds,
+    },
     bytes: bounds[2 * take]! - start,
   };
 }
@@ -119,12 +138,24 @@ function wellFormed(batch: Buffer): boolean {
     const at = BATCH_HEADER_BYTES + section * SECTION_BYTES;
     const count = batch.readUInt32LE(at + SECTION_AT.count);
     const bytesEnd = batch.readUInt32LE(at + SECTION_AT.bytesEnd);
-    const positions = [batch.readDoubleLE(at + SECTION_AT.uid), batch.readDoubleLE(at + SECTION_AT.firstOffset)];
+    const positions = [
+      batch.readDoubleLE(at + SECTION_AT.uid),
+      batch.readDoubleLE(at + SECTION_AT.firstOffset),
+    ];
     if (!positions.every((value) => Number.isSafeInteger(value) && value >= 0)) return false;
-    if (count === 0 || count > batch.length || batch.readUInt32LE(at + SECTION_AT.bounds) !== boundsAt) return false;
+    if (count === 0 || count > batch.length || batch.readUInt32LE(at + SECTION_AT.bounds) !== boundsAt)
+      return false;
     const boundsEnd = boundsAt + (2 * count + 1) * 4;
     if (boundsEnd > batch.length || bytesEnd > batch.length) return false;
-    if (!boundsRise(batch, { boundsAt, boundsEnd, bytesEnd, bytesAt: batch.readUInt32LE(at + SECTION_AT.bytes) })) return false;
+    if (
+      !boundsRise(batch, {
+        boundsAt,
+        boundsEnd,
+        bytesEnd,
+        bytesAt: batch.readUInt32LE(at + SECTION_AT.bytes),
+      })
+    )
+      return false;
     records += count;
     boundsAt = boundsEnd;
   }
@@ -133,7 +164,12 @@ function wellFormed(batch: Buffer): boolean {
 
 function boundsRise(
   batch: Buffer,
-  { boundsAt, boundsEnd, bytesAt, bytesEnd }: { boundsAt: number; boundsEnd: number; bytesAt: number; bytesEnd: number },
+  {
+    boundsAt,
+    boundsEnd,
+    bytesAt,
+    bytesEnd,
+  }: { boundsAt: number; boundsEnd: number; bytesAt: number; bytesEnd: number },
 ): boolean {
   let before = bytesAt;
   if (batch.readUInt32LE(boundsAt) !== bytesAt || bytesAt < boundsEnd) return false;

@@ -19,12 +19,21 @@ function encode(records: RecordsIn, shards: number): EncodedBatch {
     bytesMax: 2 ** 24,
   });
   assert.ok('buffer' in result);
-  placeBatch(result.buffer, result.sectionShards.length, { ...PLACEMENT, firstOffsetOf: (section) => 1_000 * section });
+  placeBatch(result.buffer, result.sectionShards.length, {
+    ...PLACEMENT,
+    firstOffsetOf: (section) => 1_000 * section,
+  });
   return result;
 }
 
 function sample(random: SeededRandom, count: number): RecordsIn {
-  const keys = ['a', 'key-é', '鍵', 'k'.repeat(256), ...Array.from({ length: 20 }, (_, index) => `key-${index}`)];
+  const keys = [
+    'a',
+    'key-é',
+    '鍵',
+    'k'.repeat(256),
+    ...Array.from({ length: 20 }, (_, index) => `key-${index}`),
+  ];
   const bytes = Array.from({ length: count }, () => Buffer.from(random.bytes(random.below(50))));
   return {
     partitionKeys: bytes.map(() => random.pick(keys)),
@@ -41,7 +50,12 @@ test('what is encoded is read back, in order within each shard', () => {
     const read: { key: string; data: string }[][] = [];
     for (let section = 0; section < sectionCountOf(buffer); section++) {
       const { firstOffset, count } = sectionOf(buffer, section);
-      const cut = cutRun(buffer, section, { from: firstOffset, recordsMax: count, bytesMax: Infinity, first: true });
+      const cut = cutRun(buffer, section, {
+        from: firstOffset,
+        recordsMax: count,
+        bytesMax: Infinity,
+        first: true,
+      });
       assert.equal(cut?.run.count, count);
       const { bytes, bounds } = cut.run;
       read.push(
@@ -77,22 +91,39 @@ test('a run obeys the limits, and gives one record that is larger than them when
 
 test('what is not base64 or no hash key is refused with its position', () => {
   const attempt = (records: RecordsIn) =>
-    new BatchEncoder().encode(records, new Router(evenRanges(2)), { uidOf: (shard) => shard, allocate, bytesMax: 1_000 });
+    new BatchEncoder().encode(records, new Router(evenRanges(2)), {
+      uidOf: (shard) => shard,
+      allocate,
+      bytesMax: 1_000,
+    });
   for (const text of ['a', 'ab', 'abc', '!!!!', 'ab=c', 'abcd efg', 'YWJj\n===', '===='])
-    assert.deepEqual(attempt({ partitionKeys: ['k', 'k'], data: ['YWJj', text] }), { record: 1, problem: 'base64' }, text);
+    assert.deepEqual(
+      attempt({ partitionKeys: ['k', 'k'], data: ['YWJj', text] }),
+      { record: 1, problem: 'base64' },
+      text,
+    );
   for (const hash of ['', '-1', '01', '1e3', String(1n << 128n), '9'.repeat(39), 'x'])
     assert.deepEqual(
       attempt({ partitionKeys: ['k'], explicitHashKeys: [hash], data: ['YWJj'] }),
       { record: 0, problem: 'explicit-hash-key' },
       hash,
     );
-  assert.deepEqual(attempt({ partitionKeys: ['k'], data: [Buffer.alloc(1_000)] }), { record: 0, problem: 'too-large' });
+  assert.deepEqual(attempt({ partitionKeys: ['k'], data: [Buffer.alloc(1_000)] }), {
+    record: 0,
+    problem: 'too-large',
+  });
 });
 
 test('an explicit hash key overrides the partition key', () => {
   const explicitHashKeys = ['0', String((1n << 128n) - 1n), undefined];
-  const { sectionShards, recordSections } = encode({ partitionKeys: ['k', 'k', 'k'], explicitHashKeys, data: ['', '', ''] }, 2);
-  assert.deepEqual([...recordSections.slice(0, 2)].map((section) => sectionShards[section]), [0, 1]);
+  const { sectionShards, recordSections } = encode(
+    { partitionKeys: ['k', 'k', 'k'], explicitHashKeys, data: ['', '', ''] },
+    2,
+  );
+  assert.deepEqual(
+    Array.from(recordSections.slice(0, 2), (section) => sectionShards[section]),
+    [0, 1],
+  );
 });
 
 test('every changed byte is noticed', () => {
@@ -102,7 +133,8 @@ test('every changed byte is noticed', () => {
     assert.notEqual(checkBatch(buffer, 0, EXPECTED).kind, 'valid', `byte ${at}`);
     buffer[at]! ^= 1 << (at % 8);
   }
-  for (let size = 0; size < buffer.length; size++) assert.notEqual(checkBatch(buffer.subarray(0, size), 0, EXPECTED).kind, 'valid');
+  for (let size = 0; size < buffer.length; size++)
+    assert.notEqual(checkBatch(buffer.subarray(0, size), 0, EXPECTED).kind, 'valid');
   assert.equal(checkBatch(buffer, 0, { ...EXPECTED, position: 0 }).kind, 'invalid');
   assert.equal(checkBatch(buffer, 0, { ...EXPECTED, salt: 1 }).kind, 'invalid');
 });
@@ -114,13 +146,19 @@ test('bytes that a correct checksum vouches for are still read within their boun
   for (let round = 0; round < 20_000; round++) {
     const buffer = allocate(whole.length);
     whole.copy(buffer);
-    for (let change = random.below(4); change >= 0; change--) buffer[AT.sectionCount + random.below(400)] = random.below(256);
+    for (let change = random.below(4); change >= 0; change--)
+      buffer[AT.sectionCount + random.below(400)] = random.below(256);
     buffer.writeUInt32LE(crc32(buffer.subarray(AT.length)), AT.crc);
     if (checkBatch(buffer, 0, EXPECTED).kind !== 'valid') continue;
     valid++;
     for (let section = 0; section < sectionCountOf(buffer); section++) {
       const { firstOffset, count } = sectionOf(buffer, section);
-      const cut = cutRun(buffer, section, { from: firstOffset, recordsMax: count, bytesMax: Infinity, first: true });
+      const cut = cutRun(buffer, section, {
+        from: firstOffset,
+        recordsMax: count,
+        bytesMax: Infinity,
+        first: true,
+      });
       assert.ok(cut !== undefined && cut.run.bounds.at(-1)! <= buffer.length);
     }
   }

@@ -5,7 +5,10 @@ export interface GroupBounds {
 }
 
 /** How many of the waiting batches share the next write and sync: as many as fit; the first always goes. */
-export function groupSize(waiting: readonly { readonly buffer: { readonly length: number } }[], bounds: GroupBounds): number {
+export function groupSize(
+  waiting: readonly { readonly buffer: { readonly length: number } }[],
+  bounds: GroupBounds,
+): number {
   let bytes = 0;
   for (let count = 0; count < waiting.length; count++) {
     bytes += waiting[count]!.buffer.length;

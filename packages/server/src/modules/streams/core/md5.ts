@@ -46,7 +46,8 @@ function fillAscii(key: string): boolean {
 /** Hex, because the buffer form of `hash` costs several times as much. */
 function ofCrypto(key: string): number {
   const hex = hash('md5', key, 'hex');
-  for (let index = 0; index < 4; index++) state[index] = swapped(Number.parseInt(hex.slice(index * 8, index * 8 + 8), 16));
+  for (let index = 0; index < 4; index++)
+    state[index] = swapped(Number.parseInt(hex.slice(index * 8, index * 8 + 8), 16));
   return swapped(state[0]!);
 }
 

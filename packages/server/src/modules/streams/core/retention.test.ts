@@ -18,7 +18,8 @@ test('a segment expires with the last of its records', () => {
 });
 
 test('a hold keeps a segment that has the offset or later ones', () => {
-  const hold = (offset: number) => (uid: number) => (uid === 1 ? { retentionMs: 0, holdOffset: offset } : undefined);
+  const hold = (offset: number) => (uid: number) =>
+    uid === 1 ? { retentionMs: 0, holdOffset: offset } : undefined;
   assert.equal(isHeld(rows, hold(29)), true);
   assert.equal(isHeld(rows, hold(30)), false);
   assert.equal(isHeld(rows, hold(Infinity)), false);

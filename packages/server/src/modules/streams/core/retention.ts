@@ -29,7 +29,8 @@ export function expiresAtMs(rows: Iterable<ShardInSegment>, retentionOf: Retenti
 }
 
 export function isHeld(rows: Iterable<ShardInSegment>, retentionOf: RetentionOf): boolean {
-  for (const row of rows) if (row.entries > 0 && (retentionOf(row.uid)?.holdOffset ?? Infinity) < row.end) return true;
+  for (const row of rows)
+    if (row.entries > 0 && (retentionOf(row.uid)?.holdOffset ?? Infinity) < row.end) return true;
   return false;
 }
 
@@ -56,7 +57,10 @@ export interface NumberRange {
 }
 
 /** Whether every number strictly between the two was removed. */
-export function allRemoved(ranges: readonly NumberRange[], between: { readonly after: number; readonly before: number }): boolean {
+export function allRemoved(
+  ranges: readonly NumberRange[],
+  between: { readonly after: number; readonly before: number },
+): boolean {
   if (between.after + 1 >= between.before) return true;
   return ranges.some((range) => range.first <= between.after + 1 && range.last >= between.before - 1);
 }

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { md5 } from './md5.ts';
 import { evenRanges, HASH_KEY_MAX, Router, type HashRange } from './routing.ts';
 
-const linear = (ranges: readonly HashRange[], hash: bigint) => ranges.findIndex((range) => hash >= range.start && hash <= range.end);
+const linear = (ranges: readonly HashRange[], hash: bigint) =>
+  ranges.findIndex((range) => hash >= range.start && hash <= range.end);
 
 test('a hash at, before and after every boundary goes to its range', () => {
   for (const count of [1, 2, 3, 7, 64, 1_000]) {
@@ -31,10 +32,14 @@ test('keys go where their MD5 says', () => {
 test('ranges that share their upper 32 bits are told apart by the lower ones', () => {
   const middle = md5('tie');
   const cuts = [middle - 5n, middle - 1n, middle, middle + 1n, middle + 9n];
-  const ranges = [0n, ...cuts].map((start, index) => ({ start, end: (cuts[index] ?? HASH_KEY_MAX + 1n) - 1n }));
+  const ranges = [0n, ...cuts].map((start, index) => ({
+    start,
+    end: (cuts[index] ?? HASH_KEY_MAX + 1n) - 1n,
+  }));
   const router = new Router(ranges);
   assert.equal(router.ofKey('tie'), linear(ranges, middle));
-  for (const hash of [...cuts, ...cuts.map((cut) => cut - 1n), middle + 100n]) assert.equal(router.ofHash(hash), linear(ranges, hash));
+  for (const hash of [...cuts, ...cuts.map((cut) => cut - 1n), middle + 100n])
+    assert.equal(router.ofHash(hash), linear(ranges, hash));
 });
 
 test('the ranges of AWS for three shards', () => {

@@ -29,7 +29,10 @@ export class Router {
   constructor(ranges: readonly HashRange[]) {
     let next = 0n;
     for (const range of ranges) {
-      assert(range.start === next && range.end >= range.start, 'shards must cover the hash keys without gaps');
+      assert(
+        range.start === next && range.end >= range.start,
+        'shards must cover the hash keys without gaps',
+      );
       next = range.end + 1n;
     }
     assert(next === HASH_KEY_MAX + 1n, 'shards must cover all hash keys');

@@ -16,13 +16,25 @@ test('rises with offsets and shards, as text and as a number, at one width', () 
 });
 
 test('parses what it made, and nothing else', () => {
-  for (const offset of OFFSETS) assert.deepEqual(parseSequenceNumber(sequenceNumberOf({ uid: 42 }, offset)), { uid: 42, offset });
-  for (const text of ['', '0', '49', 'x'.repeat(38), `48${'0'.repeat(36)}`, `49${'9'.repeat(36)}`, `49${'0'.repeat(37)}`])
+  for (const offset of OFFSETS)
+    assert.deepEqual(parseSequenceNumber(sequenceNumberOf({ uid: 42 }, offset)), { uid: 42, offset });
+  for (const text of [
+    '',
+    '0',
+    '49',
+    'x'.repeat(38),
+    `48${'0'.repeat(36)}`,
+    `49${'9'.repeat(36)}`,
+    `49${'0'.repeat(37)}`,
+  ])
     assert.equal(parseSequenceNumber(text), undefined);
 });
 
 test('does not mix shards whose numbers are asked for by turns', () => {
   assert.notEqual(sequenceNumberOf({ uid: 1 }, 5), sequenceNumberOf({ uid: 2 }, 5));
   assert.equal(sequenceNumberOf({ uid: 1 }, 5), sequenceNumberOf({ uid: 1 }, 5));
-  assert.deepEqual(parseSequenceNumber(sequenceNumberOf({ uid: 2 }, 2_000_000)), { uid: 2, offset: 2_000_000 });
+  assert.deepEqual(parseSequenceNumber(sequenceNumberOf({ uid: 2 }, 2_000_000)), {
+    uid: 2,
+    offset: 2_000_000,
+  });
 });

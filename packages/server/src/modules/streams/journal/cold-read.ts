@@ -16,7 +16,11 @@ export async function readPiece(
     const window = await readWindow(file, position, bytes);
     let at = 0;
     for (;;) {
-      const checked = checkBatch(window, at, { position: position + at, salt, bytesMax: limits.batchBytesMax });
+      const checked = checkBatch(window, at, {
+        position: position + at,
+        salt,
+        bytesMax: limits.batchBytesMax,
+      });
       if (checked.kind === 'valid') {
         at += checked.bytes;
         continue;

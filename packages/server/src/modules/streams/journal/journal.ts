@@ -207,7 +207,11 @@ export class Journal {
     } catch (error) {
       throw this.#fail(error);
     }
-    this.#metrics.group({ bytes, batches: group.length, syncMs: this.#options.clock.monotonicMs() - startMs });
+    this.#metrics.group({
+      bytes,
+      batches: group.length,
+      syncMs: this.#options.clock.monotonicMs() - startMs,
+    });
     this.#lastArrivalMs = arrivalMs;
     active.end = start + bytes;
     active.cut = false;
@@ -309,7 +313,12 @@ export class Journal {
   async #mark(): Promise<void> {
     if (this.#marked || this.#failure !== undefined) return;
     const { file, end, header } = this.#active;
-    const mark = markBatch({ position: end, durableTo: end, salt: header.salt, arrivalMs: this.#lastArrivalMs });
+    const mark = markBatch({
+      position: end,
+      durableTo: end,
+      salt: header.salt,
+      arrivalMs: this.#lastArrivalMs,
+    });
     try {
       await file.write([mark], end);
       await file.sync();
@@ -319,7 +328,10 @@ export class Journal {
   }
 }
 
-function place(group: readonly Appending[], at: { position: number; durableTo: number; salt: number; arrivalMs: number }): void {
+function place(
+  group: readonly Appending[],
+  at: { position: number; durableTo: number; salt: number; arrivalMs: number },
+): void {
   for (const batch of group) for (const shard of batch.shards) shard.reserved = shard.nextOffset;
   let { position } = at;
   for (const batch of group) {
@@ -329,7 +341,11 @@ function place(group: readonly Appending[], at: { position: number; durableTo: n
       shard.reserved += batch.counts[section]!;
     }
     batch.arrivalMs = at.arrivalMs;
-    placeBatch(batch.buffer, batch.shards.length, { ...at, position, firstOffsetOf: (section) => batch.firstOffsets[section]! });
+    placeBatch(batch.buffer, batch.shards.length, {
+      ...at,
+      position,
+      firstOffsetOf: (section) => batch.firstOffsets[section]!,
+    });
     position += batch.buffer.length;
   }
 }
@@ -340,7 +356,11 @@ function joined(group: readonly Appending[], segment: number, start: number): Pi
   let position = start;
   for (const { buffer } of group) {
     const last = pieces.at(-1);
-    if (last && last.buffer.buffer === buffer.buffer && last.buffer.byteOffset + last.buffer.length === buffer.byteOffset) {
+    if (
+      last &&
+      last.buffer.buffer === buffer.buffer &&
+      last.buffer.byteOffset + last.buffer.length === buffer.byteOffset
+    ) {
       const whole = Buffer.from(buffer.buffer, last.buffer.byteOffset, last.buffer.length + buffer.length);
       pieces[pieces.length - 1] = { ...last, buffer: whole };
     } else pieces.push({ segment, position, buffer });
@@ -360,7 +380,15 @@ async function newSegment(
   const header = { ...facts, salt, startOffsets };
   const bytes = encodeHeader(header);
   const file = await createWhole(disk, { directory, name: segmentName(facts.number) }, bytes);
-  return { header, headerBytes: bytes.length, file, end: bytes.length, columns: new Map(), reads: new Set(), cut: false };
+  return {
+    header,
+    headerBytes: bytes.length,
+    file,
+    end: bytes.length,
+    columns: new Map(),
+    reads: new Set(),
+    cut: false,
+  };
 }
 
 function asStreamsError(error: unknown): StreamsError | undefined {

@@ -6,7 +6,16 @@ import type { StreamsError } from '../api.ts';
 import { damaged } from '../errors.ts';
 import type { ActiveSegment, JournalOptions } from './journal.ts';
 import { SealedSegments } from './sealed-segments.ts';
-import { findWitness, numberOf, readHeader, readWindow, scanSegment, segmentName, UNFINISHED, type Scanned } from './segment-file.ts';
+import {
+  findWitness,
+  numberOf,
+  readHeader,
+  readWindow,
+  scanSegment,
+  segmentName,
+  UNFINISHED,
+  type Scanned,
+} from './segment-file.ts';
 
 export interface Recovered {
   readonly active: ActiveSegment;
@@ -27,7 +36,8 @@ export async function recover(
 ): Promise<Recovered> {
   const { disk, directory, limits, logger } = options;
   const names = await disk.list(directory);
-  for (const name of names.filter((found) => found.endsWith(UNFINISHED))) await disk.remove(`${directory}/${name}`);
+  for (const name of names.filter((found) => found.endsWith(UNFINISHED)))
+    await disk.remove(`${directory}/${name}`);
   const numbers = names.map((name) => numberOf(name, 'seg')).filter((number) => number !== undefined);
   for (const name of names) {
     const number = numberOf(name, 'idx');
@@ -43,11 +53,21 @@ export async function recover(
   if (names.some((name) => numberOf(name, 'idx') === last))
     throw damaged(directory, `${segmentName(last)} was sealed, and the segment after it is missing`);
   const { active, scanned } = await reopen(options, last);
-  const oldest = numbers[0] === last ? active.header.startOffsets : await startOffsetsOf(options, numbers[0]!);
-  return { active, sealed, lastArrivalMs: scanned.lastArrivalMs, endOffsets: scanned.endOffsets, oldestOffsets: oldest };
+  const oldest =
+    numbers[0] === last ? active.header.startOffsets : await startOffsetsOf(options, numbers[0]!);
+  return {
+    active,
+    sealed,
+    lastArrivalMs: scanned.lastArrivalMs,
+    endOffsets: scanned.endOffsets,
+    oldestOffsets: oldest,
+  };
 }
 
-async function reopen(options: JournalOptions, number: number): Promise<{ active: ActiveSegment; scanned: Scanned }> {
+async function reopen(
+  options: JournalOptions,
+  number: number,
+): Promise<{ active: ActiveSegment; scanned: Scanned }> {
   const { disk, directory, limits, logger } = options;
   const file = await disk.open(`${directory}/${segmentName(number)}`);
   try {
@@ -59,7 +79,10 @@ async function reopen(options: JournalOptions, number: number): Promise<{ active
     if (scanned.stop !== undefined) {
       const witness = await findWitness(file, { header, from: scanned.end, batchBytesMax });
       if (witness !== undefined) throw damagedBefore(number, scanned, witness);
-      logger.info({ segment: number, at: scanned.end, bytes: scanned.sizeBytes - scanned.end }, 'a torn tail was cut');
+      logger.info(
+        { segment: number, at: scanned.end, bytes: scanned.sizeBytes - scanned.end },
+        'a torn tail was cut',
+      );
       await file.truncate(scanned.end);
     }
     // After a failed sync the cache can hold bytes as if they were clean: only writing them again makes them durable.
@@ -69,7 +92,15 @@ async function reopen(options: JournalOptions, number: number): Promise<{ active
     }
     await file.sync();
     const columns = new Map(scanned.columns);
-    const active = { header, headerBytes, file, end: scanned.end, columns, reads: new Set<Promise<unknown>>(), cut: false };
+    const active = {
+      header,
+      headerBytes,
+      file,
+      end: scanned.end,
+      columns,
+      reads: new Set<Promise<unknown>>(),
+      cut: false,
+    };
     return { active, scanned };
   } catch (error) {
     await file.close();

@@ -10,7 +10,15 @@ import type { StreamsLimits } from '../limits.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { readPiece } from './cold-read.ts';
 import type { Piece } from './piece.ts';
-import { createWhole, indexName, readHeader, readWindow, scanSegment, segmentName, UNFINISHED } from './segment-file.ts';
+import {
+  createWhole,
+  indexName,
+  readHeader,
+  readWindow,
+  scanSegment,
+  segmentName,
+  UNFINISHED,
+} from './segment-file.ts';
 import {
   encodeIndex,
   entriesBytes,
@@ -51,14 +59,21 @@ export class SealedSegments {
   readonly #rebuilding = new Map<number, Promise<Buffer>>();
   #removals = 0;
 
-  constructor(options: { disk: Disk; directory: string; limits: StreamsLimits; logger: Logger; numbers: readonly number[] }) {
+  constructor(options: {
+    disk: Disk;
+    directory: string;
+    limits: StreamsLimits;
+    logger: Logger;
+    numbers: readonly number[];
+  }) {
     this.#disk = options.disk;
     this.#directory = options.directory;
     this.#limits = options.limits;
     this.#logger = options.logger;
     this.#summaries = new BoundedCache(options.limits.indexCacheBytesMax / 2);
     this.#entries = new BoundedCache(options.limits.indexCacheBytesMax / 2);
-    for (const number of options.numbers) this.#list.push({ number, image: undefined, salt: undefined, recheck: undefined });
+    for (const number of options.numbers)
+      this.#list.push({ number, image: undefined, salt: undefined, recheck: undefined });
   }
 
   /** Rises when a segment is removed: what was found before may be gone. */
@@ -88,7 +103,11 @@ export class SealedSegments {
   /** Never rejects: without its file an index is made again when it is needed. */
   async #save(number: number, image: Buffer): Promise<void> {
     try {
-      const file = await createWhole(this.#disk, { directory: this.#directory, name: indexName(number) }, image);
+      const file = await createWhole(
+        this.#disk,
+        { directory: this.#directory, name: indexName(number) },
+        image,
+      );
       await file.close();
       this.#logger.info({ segment: number }, 'the index of a segment was written');
     } catch (error) {
@@ -106,7 +125,9 @@ export class SealedSegments {
 
   /** The first segment whose records of the shard reach beyond `offset`; undefined when none does. */
   async findOffset(uid: number, offset: number): Promise<Found | undefined> {
-    const at = await this.#search(async (segment) => ((await this.summary(segment)).row(uid)?.end ?? 0) > offset);
+    const at = await this.#search(
+      async (segment) => ((await this.summary(segment)).row(uid)?.end ?? 0) > offset,
+    );
     const segment = this.#list[at];
     if (segment === undefined) return undefined;
     const start = (await this.summary(segment)).row(uid)?.start ?? 0;
@@ -115,12 +136,15 @@ export class SealedSegments {
 
   /** First offset of the shard that arrived at `timestampMs` or later; undefined when none of a sealed segment did. */
   async findArrival(uid: number, timestampMs: number): Promise<number | undefined> {
-    const at = await this.#search(async (segment) => (await this.summary(segment)).lastArrivalMs >= timestampMs);
+    const at = await this.#search(
+      async (segment) => (await this.summary(segment)).lastArrivalMs >= timestampMs,
+    );
     const segment = this.#list[at];
     if (segment === undefined) return undefined;
     const row = (await this.summary(segment)).row(uid);
     if (row === undefined) return 0;
-    const columns = row.entries > 0 && row.lastArrivalMs >= timestampMs ? await this.entries(segment, uid) : undefined;
+    const columns =
+      row.entries > 0 && row.lastArrivalMs >= timestampMs ? await this.entries(segment, uid) : undefined;
     return columns === undefined ? row.end : columns.firstOffsets[columns.findArrival(timestampMs)];
   }
 
@@ -140,7 +164,13 @@ export class SealedSegments {
     try {
       segment.salt ??= (await this.#header(file, segment.number)).header.salt;
       const { segmentBytes } = await this.summary(segment);
-      return await readPiece(file, { segment: segment.number, salt: segment.salt, end: segmentBytes, position, limits: this.#limits });
+      return await readPiece(file, {
+        segment: segment.number,
+        salt: segment.salt,
+        end: segmentBytes,
+        position,
+        limits: this.#limits,
+      });
     } finally {
       await file.close();
     }
@@ -170,7 +200,8 @@ export class SealedSegments {
       else low = middle + 1;
     }
     // Retention may have removed segments meanwhile.
-    const found = low === list.length ? -1 : this.#list.findIndex((segment) => segment.number >= list[low]!.number);
+    const found =
+      low === list.length ? -1 : this.#list.findIndex((segment) => segment.number >= list[low]!.number);
     return found === -1 ? this.#list.length : found;
   }
 
@@ -187,7 +218,9 @@ export class SealedSegments {
     return this.#withIndex(number, async (file) => {
       const header = await readWindow(file, 0, SUMMARY_HEADER_BYTES);
       const sizeBytes = Summary.sizeBytes(header);
-      return sizeBytes === undefined || sizeBytes > (await file.size()) ? undefined : readWindow(file, 0, sizeBytes);
+      return sizeBytes === undefined || sizeBytes > (await file.size())
+        ? undefined
+        : readWindow(file, 0, sizeBytes);
     });
   }
 
@@ -204,12 +237,18 @@ export class SealedSegments {
     const again = summary?.row(uid);
     assert(summary && again, 'an index that was just made must have its shards');
     this.#summaries.set(segment.number, summary, summary.memoryBytes + CACHE_ENTRY_OVERHEAD_BYTES);
-    const rebuilt = parseEntries(image.subarray(again.entriesAt, again.entriesAt + entriesBytes(again)), again);
+    const rebuilt = parseEntries(
+      image.subarray(again.entriesAt, again.entriesAt + entriesBytes(again)),
+      again,
+    );
     assert(rebuilt, 'an index that was just made must have its entries');
     return rebuilt;
   }
 
-  async #withIndex<Result>(number: number, work: (file: DiskFile) => Promise<Result>): Promise<Result | undefined> {
+  async #withIndex<Result>(
+    number: number,
+    work: (file: DiskFile) => Promise<Result>,
+  ): Promise<Result | undefined> {
     const names = await this.#disk.list(this.#directory);
     if (!names.includes(indexName(number))) return undefined;
     const file = await this.#disk.open(this.#path(indexName(number)));
@@ -233,8 +272,13 @@ export class SealedSegments {
     const file = await this.#disk.open(this.#path(segmentName(number)));
     try {
       const { header, sizeBytes } = await this.#header(file, number);
-      const scanned = await scanSegment(file, { header, headerBytes: sizeBytes, batchBytesMax: this.#limits.batchBytesMax });
-      if (scanned.stop !== undefined) throw damaged(`${segmentName(number)} at byte ${scanned.end}`, scanned.stop);
+      const scanned = await scanSegment(file, {
+        header,
+        headerBytes: sizeBytes,
+        batchBytesMax: this.#limits.batchBytesMax,
+      });
+      if (scanned.stop !== undefined)
+        throw damaged(`${segmentName(number)} at byte ${scanned.end}`, scanned.stop);
       const image = encodeIndex({ ...header, ...scanned, segmentBytes: scanned.end });
       await this.#save(number, image);
       return image;

@@ -22,7 +22,16 @@ export function numberOf(name: string, kind: 'seg' | 'idx'): number | undefined 
 /** "SLS1" */
 const SEGMENT_MAGIC = 0x31534c53;
 const SEGMENT_FORMAT = 1;
-const AT = { magic: 0, crc: 4, length: 8, format: 12, number: 16, salt: 24, startArrival: 32, shards: 40 } as const;
+const AT = {
+  magic: 0,
+  crc: 4,
+  length: 8,
+  format: 12,
+  number: 16,
+  salt: 24,
+  startArrival: 32,
+  shards: 40,
+} as const;
 const FIXED_BYTES = 48;
 const SHARD_BYTES = 16;
 
@@ -55,20 +64,33 @@ export function encodeHeader(header: SegmentHeader): Buffer {
 }
 
 /** The header and its size; undefined when it isn't one of the segment. */
-export async function readHeader(file: DiskFile, number: number): Promise<{ header: SegmentHeader; sizeBytes: number } | undefined> {
+export async function readHeader(
+  file: DiskFile,
+  number: number,
+): Promise<{ header: SegmentHeader; sizeBytes: number } | undefined> {
   const fixed = Buffer.from(new ArrayBuffer(FIXED_BYTES));
-  if ((await file.read(fixed, 0)) < FIXED_BYTES || fixed.readUInt32LE(AT.magic) !== SEGMENT_MAGIC) return undefined;
+  if ((await file.read(fixed, 0)) < FIXED_BYTES || fixed.readUInt32LE(AT.magic) !== SEGMENT_MAGIC)
+    return undefined;
   const sizeBytes = fixed.readUInt32LE(AT.length);
   if (sizeBytes < FIXED_BYTES || sizeBytes > (await file.size())) return undefined;
   const bytes = Buffer.from(new ArrayBuffer(sizeBytes));
-  if ((await file.read(bytes, 0)) < sizeBytes || crc32(bytes.subarray(AT.length)) !== bytes.readUInt32LE(AT.crc)) return undefined;
+  if (
+    (await file.read(bytes, 0)) < sizeBytes ||
+    crc32(bytes.subarray(AT.length)) !== bytes.readUInt32LE(AT.crc)
+  )
+    return undefined;
   const shards = bytes.readDoubleLE(AT.shards);
-  if (bytes.readUInt32LE(AT.format) !== SEGMENT_FORMAT || sizeBytes !== FIXED_BYTES + shards * SHARD_BYTES) return undefined;
+  if (bytes.readUInt32LE(AT.format) !== SEGMENT_FORMAT || sizeBytes !== FIXED_BYTES + shards * SHARD_BYTES)
+    return undefined;
   if (bytes.readDoubleLE(AT.number) !== number) return undefined;
   const startOffsets = new Map<number, number>();
-  for (let at = FIXED_BYTES; at < sizeBytes; at += SHARD_BYTES) startOffsets.set(bytes.readDoubleLE(at), bytes.readDoubleLE(at + 8));
+  for (let at = FIXED_BYTES; at < sizeBytes; at += SHARD_BYTES)
+    startOffsets.set(bytes.readDoubleLE(at), bytes.readDoubleLE(at + 8));
   const salt = bytes.readDoubleLE(AT.salt);
-  return { header: { number, salt, startArrivalMs: bytes.readDoubleLE(AT.startArrival), startOffsets }, sizeBytes };
+  return {
+    header: { number, salt, startArrivalMs: bytes.readDoubleLE(AT.startArrival), startOffsets },
+    sizeBytes,
+  };
 }
 
 /** Writes a file that is there whole after a crash or not at all, and gives it open. */
@@ -129,11 +151,16 @@ export async function scanSegment(
     const window = await readWindow(file, position, wanted);
     let at = 0;
     for (;;) {
-      const checked = checkBatch(window, at, { position: position + at, salt: header.salt, bytesMax: batchBytesMax });
+      const checked = checkBatch(window, at, {
+        position: position + at,
+        salt: header.salt,
+        bytesMax: batchBytesMax,
+      });
       if (checked.kind === 'invalid') stop = checked.reason;
       if (checked.kind === 'short') {
         windowBytes = Math.max(WINDOW_BYTES, checked.bytes);
-        if (position + at + checked.bytes > sizeBytes || window.length < wanted) stop = 'the file ends inside it';
+        if (position + at + checked.bytes > sizeBytes || window.length < wanted)
+          stop = 'the file ends inside it';
       }
       if (checked.kind !== 'valid') break;
       const batch = window.subarray(at, at + checked.bytes);
@@ -194,7 +221,11 @@ export async function findWitness(
     for (let at = window.indexOf(magic); at !== -1; at = window.indexOf(magic, at + 1)) {
       const position = start + at;
       if (position % ALIGNMENT_BYTES !== 0) continue;
-      const batch = await batchAt(file, position, { salt: segment.header.salt, bytesMax: segment.batchBytesMax, sizeBytes });
+      const batch = await batchAt(file, position, {
+        salt: segment.header.salt,
+        bytesMax: segment.batchBytesMax,
+        sizeBytes,
+      });
       if (batch !== undefined && durableToOf(batch) > segment.from) return position;
     }
   }
@@ -211,7 +242,8 @@ async function batchAt(
     const window = await readWindow(file, position, bytes);
     const checked = checkBatch(window, 0, { position, salt: expected.salt, bytesMax: expected.bytesMax });
     if (checked.kind === 'valid') return window.subarray(0, checked.bytes);
-    if (checked.kind === 'invalid' || position + checked.bytes > expected.sizeBytes || window.length < bytes) return undefined;
+    if (checked.kind === 'invalid' || position + checked.bytes > expected.sizeBytes || window.length < bytes)
+      return undefined;
     bytes = checked.bytes;
   }
 }

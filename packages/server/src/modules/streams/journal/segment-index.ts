@@ -88,7 +88,16 @@ const AT = {
   startArrival: 32,
   lastArrival: 40,
 } as const;
-const ROW_AT = { uid: 0, start: 8, end: 16, firstArrival: 24, lastArrival: 32, entries: 40, crc: 44, entriesAt: 48 } as const;
+const ROW_AT = {
+  uid: 0,
+  start: 8,
+  end: 16,
+  firstArrival: 24,
+  lastArrival: 32,
+  entries: 40,
+  crc: 44,
+  entriesAt: 48,
+} as const;
 
 /** What is known of a segment when it is sealed. */
 export interface SealedFacts {
@@ -172,9 +181,12 @@ export class Summary {
   /** Undefined when the bytes are not those of the segment's index. `bytes` may go on after the summary. */
   static parse(bytes: Buffer, number: number): Summary | undefined {
     const sizeBytes = Summary.sizeBytes(bytes);
-    if (sizeBytes === undefined || bytes.length < sizeBytes || bytes.readUInt32LE(AT.format) !== INDEX_FORMAT) return undefined;
+    if (sizeBytes === undefined || bytes.length < sizeBytes || bytes.readUInt32LE(AT.format) !== INDEX_FORMAT)
+      return undefined;
     const crcHolds = crc32(bytes.subarray(AT.format, sizeBytes)) === bytes.readUInt32LE(AT.crc);
-    return crcHolds && bytes.readDoubleLE(AT.number) === number ? new Summary(bytes.subarray(0, sizeBytes)) : undefined;
+    return crcHolds && bytes.readDoubleLE(AT.number) === number
+      ? new Summary(bytes.subarray(0, sizeBytes))
+      : undefined;
   }
 
   /** Of the whole summary, by its header; undefined when it is no index. */

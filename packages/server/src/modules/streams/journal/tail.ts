@@ -37,7 +37,11 @@ export class Tail {
     while (low <= high) {
       const middle = (low + high) >> 1;
       const piece = this.#pieces[middle]!;
-      if (piece.segment < segment || (piece.segment === segment && piece.position + piece.buffer.length <= position)) low = middle + 1;
+      if (
+        piece.segment < segment ||
+        (piece.segment === segment && piece.position + piece.buffer.length <= position)
+      )
+        low = middle + 1;
       else if (piece.segment > segment || piece.position > position) high = middle - 1;
       else return piece;
     }

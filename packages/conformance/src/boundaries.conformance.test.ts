@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { boundaryCases } from '../src/boundaries.ts';
-import { modelsAbsent, readModel } from '../src/models.ts';
-import { OTHER_WORDING, SAMPLES, SERVICE_NAMES } from '../src/samples.ts';
-import { signedPost } from '../src/signed-post.ts';
-import { openTarget } from '../src/target.ts';
+import { boundaryCases } from './boundaries.ts';
+import { modelsAbsent, readModel } from './models.ts';
+import { SAMPLES, SERVICE_NAMES } from './samples.ts';
+import { signedPost } from './signed-post.ts';
+import { openTarget } from './target.ts';
 
 const CONSTRAINT = /validation errors? detected/;
 
@@ -31,9 +31,7 @@ suite('the bounds of the models', { skip: modelsAbsent }, () => {
             assert.doesNotMatch(answer.message, CONSTRAINT, about);
           } else {
             assert.equal(answer.status, 400, about);
-            const other = OTHER_WORDING[`${service} ${operation} ${path} ${constraint}`];
-            const found = other === undefined ? answer.message.includes(refusal) : other.test(answer.message);
-            assert.ok(found, `${about}: ${answer.message.slice(0, 500)}`);
+            assert.ok(answer.message.includes(refusal), `${about}: ${answer.message.slice(0, 500)}`);
           }
         }
       });

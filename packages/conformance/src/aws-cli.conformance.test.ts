@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { eventually } from '../src/refusal.ts';
-import { freshName, openTarget, REGION } from '../src/target.ts';
+import { eventually } from './refusal.ts';
+import { freshName, openTarget, REGION } from './target.ts';
 
 const run = promisify(execFile);
 
@@ -48,8 +48,14 @@ suite('the AWS CLI', { skip: cliAbsent() }, () => {
     // Version 1 encodes what it is given, version 2 takes base64.
     await aws('kinesis', 'put-record', ...put, '--data', data);
     const { ShardIterator } = await aws(
-      ...['kinesis', 'get-shard-iterator', '--stream-name', name],
-      ...['--shard-id', 'shardId-000000000000', '--shard-iterator-type', 'TRIM_HORIZON'],
+      'kinesis',
+      'get-shard-iterator',
+      '--stream-name',
+      name,
+      '--shard-id',
+      'shardId-000000000000',
+      '--shard-iterator-type',
+      'TRIM_HORIZON',
     );
     const { Records } = await aws('kinesis', 'get-records', '--shard-iterator', String(ShardIterator));
     const [record] = Records as { Data: string }[];
@@ -65,7 +71,11 @@ suite('the AWS CLI', { skip: cliAbsent() }, () => {
     const role = 'arn:aws:iam::000000000000:role/sluice';
     await aws('glue', 'create-database', '--database-input', JSON.stringify({ Name: database }));
     await aws(
-      ...['glue', 'create-table', '--database-name', database, '--table-input'],
+      'glue',
+      'create-table',
+      '--database-name',
+      database,
+      '--table-input',
       JSON.stringify({
         Name: 't',
         Parameters: { table_type: 'DELTA' },
@@ -74,7 +84,10 @@ suite('the AWS CLI', { skip: cliAbsent() }, () => {
     );
     const delivery = freshName('cli').slice(0, 64);
     await aws(
-      ...['firehose', 'create-delivery-stream', '--delivery-stream-name', delivery],
+      'firehose',
+      'create-delivery-stream',
+      '--delivery-stream-name',
+      delivery,
       '--extended-s3-destination-configuration',
       JSON.stringify({
         RoleARN: role,
@@ -92,13 +105,21 @@ suite('the AWS CLI', { skip: cliAbsent() }, () => {
     const text = '{"a":42}';
     const data = major === '1' ? text : Buffer.from(text).toString('base64');
     await aws(
-      ...['firehose', 'put-record', '--delivery-stream-name', delivery],
-      ...['--record', JSON.stringify({ Data: data })],
+      'firehose',
+      'put-record',
+      '--delivery-stream-name',
+      delivery,
+      '--record',
+      JSON.stringify({ Data: data }),
     );
     const answer = await eventually(async () => {
       const { QueryExecutionId } = await aws(
-        ...['athena', 'start-query-execution', '--query-string', 'select a from t'],
-        ...['--query-execution-context', `Database=${database}`],
+        'athena',
+        'start-query-execution',
+        '--query-string',
+        'select a from t',
+        '--query-execution-context',
+        `Database=${database}`,
       );
       const id = String(QueryExecutionId);
       await eventually(async () => {

@@ -21,8 +21,8 @@ import {
   waitUntilStreamExists,
   type GetShardIteratorCommandInput,
 } from '@aws-sdk/client-kinesis';
-import { refusedWith } from '../src/refusal.ts';
-import { clientsOf, freshName, openTarget, type Clients } from '../src/target.ts';
+import { refusedWith } from './refusal.ts';
+import { clientsOf, freshName, openTarget, type Clients } from './target.ts';
 
 const text = (data: Uint8Array | undefined) => Buffer.from(data ?? []).toString();
 
@@ -60,7 +60,9 @@ suite('Kinesis', () => {
 
   test('records come back whole, in order, from every kind of iterator', async () => {
     const StreamName = await create();
-    const first = await kinesis.send(new PutRecordCommand({ StreamName, PartitionKey: 'a', Data: Buffer.from('0') }));
+    const first = await kinesis.send(
+      new PutRecordCommand({ StreamName, PartitionKey: 'a', Data: Buffer.from('0') }),
+    );
     assert.match(first.SequenceNumber ?? '', /^(0|[1-9]\d{0,128})$/);
     assert.equal(first.ShardId, 'shardId-000000000000');
     const between = new Date();
@@ -74,8 +76,14 @@ suite('Kinesis', () => {
     assert.equal(Records.length, 3);
     assert.deepEqual(await read(StreamName, {}), ['0', '1', '2', '3']);
     const at = Records[0]!.SequenceNumber;
-    assert.deepEqual(await read(StreamName, { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: at }), ['1', '2', '3']);
-    assert.deepEqual(await read(StreamName, { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: at }), ['2', '3']);
+    assert.deepEqual(
+      await read(StreamName, { ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: at }),
+      ['1', '2', '3'],
+    );
+    assert.deepEqual(
+      await read(StreamName, { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: at }),
+      ['2', '3'],
+    );
     assert.deepEqual(await read(StreamName, { ShardIteratorType: 'LATEST' }), []);
     const since = await read(StreamName, { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: between });
     assert.deepEqual(since.slice(-3), ['1', '2', '3']);
@@ -84,7 +92,11 @@ suite('Kinesis', () => {
   test('iterators go on, at the tail too', async () => {
     const StreamName = await create();
     const { ShardIterator } = await kinesis.send(
-      new GetShardIteratorCommand({ StreamName, ShardId: 'shardId-000000000000', ShardIteratorType: 'LATEST' }),
+      new GetShardIteratorCommand({
+        StreamName,
+        ShardId: 'shardId-000000000000',
+        ShardIteratorType: 'LATEST',
+      }),
     );
     const empty = await kinesis.send(new GetRecordsCommand({ ShardIterator }));
     assert.deepEqual(empty.Records, []);
@@ -106,12 +118,22 @@ suite('Kinesis', () => {
   test('keys go to the shard of their hash, explicit hash keys override', async () => {
     const StreamName = await create(2);
     const { Shards = [] } = await kinesis.send(new ListShardsCommand({ StreamName }));
-    assert.deepEqual(Shards.map(({ HashKeyRange }) => HashKeyRange), [
-      { StartingHashKey: '0', EndingHashKey: '170141183460469231731687303715884105727' },
-      { StartingHashKey: '170141183460469231731687303715884105728', EndingHashKey: '340282366920938463463374607431768211455' },
-    ]);
+    assert.deepEqual(
+      Shards.map(({ HashKeyRange }) => HashKeyRange),
+      [
+        { StartingHashKey: '0', EndingHashKey: '170141183460469231731687303715884105727' },
+        {
+          StartingHashKey: '170141183460469231731687303715884105728',
+          EndingHashKey: '340282366920938463463374607431768211455',
+        },
+      ],
+    );
     const shardOf = async (ExplicitHashKey: string) =>
-      (await kinesis.send(new PutRecordCommand({ StreamName, PartitionKey: 'k', Data: Buffer.from('x'), ExplicitHashKey }))).ShardId;
+      (
+        await kinesis.send(
+          new PutRecordCommand({ StreamName, PartitionKey: 'k', Data: Buffer.from('x'), ExplicitHashKey }),
+        )
+      ).ShardId;
     assert.equal(await shardOf('0'), 'shardId-000000000000');
     assert.equal(await shardOf('340282366920938463463374607431768211455'), 'shardId-000000000001');
     await refusedWith(shardOf('340282366920938463463374607431768211456'), 'InvalidArgumentException');
@@ -127,7 +149,10 @@ suite('Kinesis', () => {
     assert.ok(Math.abs(StreamDescription.StreamCreationTimestamp!.getTime() - Date.now()) < 60_000);
     const page = await kinesis.send(new ListShardsCommand({ StreamName, MaxResults: 2 }));
     const rest = await kinesis.send(new ListShardsCommand({ NextToken: page.NextToken }));
-    assert.deepEqual(rest.Shards?.map(({ ShardId }) => ShardId), ['shardId-000000000002']);
+    assert.deepEqual(
+      rest.Shards?.map(({ ShardId }) => ShardId),
+      ['shardId-000000000002'],
+    );
 
     await kinesis.send(new IncreaseStreamRetentionPeriodCommand({ StreamName, RetentionPeriodHours: 48 }));
     await kinesis.send(new DecreaseStreamRetentionPeriodCommand({ StreamName, RetentionPeriodHours: 36 }));
@@ -144,7 +169,9 @@ suite('Kinesis', () => {
     const names: string[] = [];
     let start: string | undefined;
     for (;;) {
-      const listed = await kinesis.send(new ListStreamsCommand({ Limit: 1, ExclusiveStartStreamName: start }));
+      const listed = await kinesis.send(
+        new ListStreamsCommand({ Limit: 1, ExclusiveStartStreamName: start }),
+      );
       names.push(...(listed.StreamNames ?? []));
       start = names.at(-1);
       if (listed.HasMoreStreams !== true) break;
@@ -157,7 +184,10 @@ suite('Kinesis', () => {
 
   test('errors are those of AWS', async () => {
     const StreamName = await create();
-    await refusedWith(kinesis.send(new CreateStreamCommand({ StreamName, ShardCount: 1 })), 'ResourceInUseException');
+    await refusedWith(
+      kinesis.send(new CreateStreamCommand({ StreamName, ShardCount: 1 })),
+      'ResourceInUseException',
+    );
     const absent = { StreamName: freshName('absent') };
     await refusedWith(
       kinesis.send(new PutRecordCommand({ ...absent, PartitionKey: 'a', Data: Buffer.from('x') })),
@@ -169,9 +199,18 @@ suite('Kinesis', () => {
       'ValidationException',
       /^1 validation error detected: Value 'a b' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: \[a-zA-Z0-9_\.-\]\+$/,
     );
-    await refusedWith(kinesis.send(new GetRecordsCommand({ ShardIterator: 'AAAA' })), 'InvalidArgumentException');
     await refusedWith(
-      kinesis.send(new MergeShardsCommand({ StreamName, ShardToMerge: 'shardId-000000000000', AdjacentShardToMerge: 'shardId-000000000001' })),
+      kinesis.send(new GetRecordsCommand({ ShardIterator: 'AAAA' })),
+      'InvalidArgumentException',
+    );
+    await refusedWith(
+      kinesis.send(
+        new MergeShardsCommand({
+          StreamName,
+          ShardToMerge: 'shardId-000000000000',
+          AdjacentShardToMerge: 'shardId-000000000001',
+        }),
+      ),
       'InvalidArgumentException',
       /MergeShards is not supported by this version of Sluice/,
     );

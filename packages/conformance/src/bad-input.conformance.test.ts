@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, suite, test } from 'node:test';
-import { SAMPLES, SERVICE_NAMES } from '../src/samples.ts';
-import { signedPost } from '../src/signed-post.ts';
-import { openTarget } from '../src/target.ts';
+import { SAMPLES, SERVICE_NAMES } from './samples.ts';
+import { signedPost } from './signed-post.ts';
+import { openTarget } from './target.ts';
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -30,10 +30,15 @@ suite('bad input', () => {
     const { targetPrefix, operations } = SAMPLES[service];
     test(`${service}: broken JSON, wrong types, unknown members for every operation`, async () => {
       for (const [operation, sample] of Object.entries(operations)) {
-        const send = (body: string) => signedPost(target, { service, target: `${targetPrefix}.${operation}`, body });
+        const send = (body: string) =>
+          signedPost(target, { service, target: `${targetPrefix}.${operation}`, body });
         for (const body of ['', '{', 'nonsense', '[]', '"text"', '{"a":1}}', '{"a":"\u0001"}']) {
           const answer = await send(body);
-          assert.deepEqual([answer.status, answer.type], [400, 'SerializationException'], `${operation} ${body}`);
+          assert.deepEqual(
+            [answer.status, answer.type],
+            [400, 'SerializationException'],
+            `${operation} ${body}`,
+          );
         }
         const unknown = await send(JSON.stringify({ ...sample, NoSuchMember: 1 }));
         assert.equal(unknown.status, 400);
@@ -41,7 +46,11 @@ suite('bad input', () => {
         for (const [member, value] of Object.entries(sample)) {
           const wrong = Array.isArray(value) ? 'text' : typeof value === 'object' ? 1 : [value];
           const answer = await send(JSON.stringify({ ...sample, [member]: wrong }));
-          assert.deepEqual([answer.status, answer.type], [400, 'SerializationException'], `${operation} ${member}`);
+          assert.deepEqual(
+            [answer.status, answer.type],
+            [400, 'SerializationException'],
+            `${operation} ${member}`,
+          );
         }
       }
     });
@@ -55,7 +64,11 @@ suite('bad input', () => {
       });
       assert.equal(cbor.status, 400);
       assert.match(cbor.message, /AWS_CBOR_DISABLE/);
-      const unknown = await signedPost(target, { service, target: `${targetPrefix}.NoSuchOperation`, body: '{}' });
+      const unknown = await signedPost(target, {
+        service,
+        target: `${targetPrefix}.NoSuchOperation`,
+        body: '{}',
+      });
       assert.deepEqual([unknown.status, unknown.type], [400, 'UnknownOperationException']);
     });
   }
@@ -115,7 +128,11 @@ suite('bad input', () => {
     const sockets = await Promise.all(Array.from({ length: 1_000 }, open));
     for (const socket of sockets) socket.on('error', () => {});
     await healthy();
-    const answer = await signedPost(target, { service: 'kinesis', target: 'Kinesis_20131202.ListStreams', body: '{}' });
+    const answer = await signedPost(target, {
+      service: 'kinesis',
+      target: 'Kinesis_20131202.ListStreams',
+      body: '{}',
+    });
     assert.equal(answer.status, 200);
     for (const socket of sockets) socket.destroy();
     await healthy();

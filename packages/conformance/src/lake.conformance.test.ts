@@ -32,9 +32,14 @@ import {
   GetTablesCommand,
   UpdateTableCommand,
 } from '@aws-sdk/client-glue';
-import { CreateStreamCommand, DescribeStreamSummaryCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis';
-import { eventually, refusedWith } from '../src/refusal.ts';
-import { clientsOf, freshName, openTarget, type Clients } from '../src/target.ts';
+import {
+  CreateStreamCommand,
+  DescribeStreamSummaryCommand,
+  PutRecordsCommand,
+} from '@aws-sdk/client-kinesis';
+import { rowsOfFiles } from './delta-files.ts';
+import { eventually, refusedWith } from './refusal.ts';
+import { clientsOf, freshName, openTarget, type Clients } from './target.ts';
 
 const COLUMNS = [
   { Name: 'id', Type: 'bigint' },
@@ -52,7 +57,9 @@ suite('from events to answers', () => {
   before(async () => {
     target = await openTarget();
     clients = clientsOf(target);
-    await clients.glue.send(new CreateDatabaseCommand({ DatabaseInput: { Name: database, Description: 'conformance' } }));
+    await clients.glue.send(
+      new CreateDatabaseCommand({ DatabaseInput: { Name: database, Description: 'conformance' } }),
+    );
   });
   after(async () => {
     clients.destroy();
@@ -84,16 +91,20 @@ suite('from events to answers', () => {
       new StartQueryExecutionCommand({ QueryString, QueryExecutionContext: { Database: database } }),
     );
     return eventually(async () => {
-      const { QueryExecution } = await clients.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+      const { QueryExecution } = await clients.athena.send(
+        new GetQueryExecutionCommand({ QueryExecutionId }),
+      );
       const state = QueryExecution?.Status?.State;
-      return state === 'QUEUED' || state === 'RUNNING' ? undefined : QueryExecution;
+      return state === 'QUEUED' || state === 'RUNNING'
+        ? undefined
+        : { ...QueryExecution, QueryExecutionId: QueryExecutionId! };
     }, QueryString);
   };
   const rowsOf = async (QueryString: string): Promise<(string | undefined)[][]> => {
     const execution = await run(QueryString);
-    assert.equal(execution.Status?.State, 'SUCCEEDED', execution.Status?.StateChangeReason);
+    assert.equal(execution.Status?.State, 'SUCCEEDED', execution.Status?.StateChangeReason ?? '');
     const { ResultSet } = await clients.athena.send(
-      new GetQueryResultsCommand({ QueryExecutionId: execution.QueryExecutionId! }),
+      new GetQueryResultsCommand({ QueryExecutionId: execution.QueryExecutionId }),
     );
     return (ResultSet?.Rows ?? []).map(({ Data = [] }) => Data.map(({ VarCharValue }) => VarCharValue));
   };
@@ -113,7 +124,10 @@ suite('from events to answers', () => {
     assert.equal(Database?.Name, Name);
     assert.deepEqual(Database.Parameters, { a: 'b' });
     assert.ok(Math.abs(Database.CreateTime!.getTime() - Date.now()) < 60_000);
-    await refusedWith(glue.send(new CreateDatabaseCommand({ DatabaseInput: { Name } })), 'AlreadyExistsException');
+    await refusedWith(
+      glue.send(new CreateDatabaseCommand({ DatabaseInput: { Name } })),
+      'AlreadyExistsException',
+    );
     const names: (string | undefined)[] = [];
     let NextToken: string | undefined;
     do {
@@ -125,8 +139,15 @@ suite('from events to answers', () => {
     assert.equal(new Set(names).size, names.length);
     await glue.send(new DeleteDatabaseCommand({ Name }));
     await refusedWith(glue.send(new GetDatabaseCommand({ Name })), 'EntityNotFoundException');
-    await refusedWith(glue.send(new GetDatabaseCommand({ Name: database, CatalogId: '999999999999' })), 'EntityNotFoundException');
-    await refusedWith(glue.send(new GetCrawlersCommand({})), 'InvalidInputException', /GetCrawlers is not supported/);
+    await refusedWith(
+      glue.send(new GetDatabaseCommand({ Name: database, CatalogId: '999999999999' })),
+      'EntityNotFoundException',
+    );
+    await refusedWith(
+      glue.send(new GetCrawlersCommand({})),
+      'InvalidInputException',
+      /GetCrawlers is not supported/,
+    );
   });
 
   test('tables: columns come from the log, change by adding, are found by expression', async () => {
@@ -134,7 +155,10 @@ suite('from events to answers', () => {
     const Name = await createTable(freshName('shape'));
     await createTable(freshName('shape'));
     const { Table } = await glue.send(new GetTableCommand({ DatabaseName: database, Name }));
-    assert.deepEqual(Table?.StorageDescriptor?.Columns?.map((column) => [column.Name, column.Type]), COLUMNS.map((column) => [column.Name, column.Type]));
+    assert.deepEqual(
+      Table?.StorageDescriptor?.Columns?.map((column) => [column.Name, column.Type]),
+      COLUMNS.map((column) => [column.Name, column.Type]),
+    );
     assert.equal(Table.Parameters?.['table_type']?.toUpperCase(), 'DELTA');
     assert.match(Table.StorageDescriptor.Location ?? '', /^file:\/\//);
     await refusedWith(createTable(Name), 'AlreadyExistsException');
@@ -151,9 +175,16 @@ suite('from events to answers', () => {
     assert.equal(changed.Table?.StorageDescriptor?.Columns?.at(-1)?.Name, 'extra');
     await refusedWith(update([{ Name: 'id', Type: 'string' }]), 'InvalidInputException');
 
-    const first = await glue.send(new GetTablesCommand({ DatabaseName: database, Expression: 'shape.*', MaxResults: 1 }));
+    const first = await glue.send(
+      new GetTablesCommand({ DatabaseName: database, Expression: 'shape.*', MaxResults: 1 }),
+    );
     const second = await glue.send(
-      new GetTablesCommand({ DatabaseName: database, Expression: 'shape.*', MaxResults: 1, NextToken: first.NextToken }),
+      new GetTablesCommand({
+        DatabaseName: database,
+        Expression: 'shape.*',
+        MaxResults: 1,
+        NextToken: first.NextToken,
+      }),
     );
     assert.equal(first.TableList?.length, 1);
     assert.equal(second.TableList?.length, 1);
@@ -161,10 +192,18 @@ suite('from events to answers', () => {
     const none = await glue.send(new GetTablesCommand({ DatabaseName: database, Expression: 'nothing_.*' }));
     assert.deepEqual(none.TableList, []);
     await glue.send(new DeleteTableCommand({ DatabaseName: database, Name }));
-    await refusedWith(glue.send(new GetTableCommand({ DatabaseName: database, Name })), 'EntityNotFoundException');
+    await refusedWith(
+      glue.send(new GetTableCommand({ DatabaseName: database, Name })),
+      'EntityNotFoundException',
+    );
     await refusedWith(glue.send(new DeleteDatabaseCommand({ Name: database })), 'InvalidInputException');
     await refusedWith(
-      glue.send(new CreateTableCommand({ DatabaseName: database, TableInput: { Name, StorageDescriptor: { Columns: COLUMNS } } })),
+      glue.send(
+        new CreateTableCommand({
+          DatabaseName: database,
+          TableInput: { Name, StorageDescriptor: { Columns: COLUMNS } },
+        }),
+      ),
       'InvalidInputException',
     );
   });
@@ -180,28 +219,52 @@ suite('from events to answers', () => {
       new CreateDeliveryStreamCommand({
         DeliveryStreamName,
         DeliveryStreamType: 'KinesisStreamAsSource',
-        KinesisStreamSourceConfiguration: { KinesisStreamARN: StreamDescriptionSummary?.StreamARN, RoleARN: ROLE },
+        KinesisStreamSourceConfiguration: {
+          KinesisStreamARN: StreamDescriptionSummary?.StreamARN,
+          RoleARN: ROLE,
+        },
         ExtendedS3DestinationConfiguration: destination(table),
       }),
     );
-    assert.match(created.DeliveryStreamARN ?? '', new RegExp(`^arn:aws:firehose:[a-z0-9-]+:\\d{12}:deliverystream/${DeliveryStreamName}$`));
+    assert.match(
+      created.DeliveryStreamARN ?? '',
+      new RegExp(`^arn:aws:firehose:[a-z0-9-]+:\\d{12}:deliverystream/${DeliveryStreamName}$`),
+    );
     const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `n${id}`, price: id / 4 }));
     const { FailedRecordCount } = await kinesis.send(
       new PutRecordsCommand({
         StreamName,
-        Records: rows.map((row) => ({ PartitionKey: row.name, Data: Buffer.from(`${JSON.stringify(row)}\n`) })),
+        Records: rows.map((row) => ({
+          PartitionKey: row.name,
+          Data: Buffer.from(`${JSON.stringify(row)}\n`),
+        })),
       }),
     );
     assert.equal(FailedRecordCount, 0);
-    await rowsAppear(table, rows.map(({ id, name, price }) => [String(id), name, price.toFixed(2)]));
+    await rowsAppear(
+      table,
+      rows.map(({ id, name, price }) => [String(id), name, price.toFixed(2)]),
+    );
+    const { Table } = await clients.glue.send(new GetTableCommand({ DatabaseName: database, Name: table }));
+    const found = await rowsOfFiles(Table!.StorageDescriptor!.Location!);
+    assert.deepEqual(
+      found?.map(({ id, name }) => [Number(id), name]).sort(([a], [b]) => Number(a) - Number(b)) ?? [],
+      found === undefined ? [] : rows.map(({ id, name }) => [id, name]),
+      'another reader of Parquet finds the same in the files of the log',
+    );
     await refusedWith(
       firehose.send(new PutDirectCommand({ DeliveryStreamName, Record: { Data: Buffer.from('{}') } })),
       'InvalidArgumentException',
     );
-    const { DeliveryStreamDescription } = await firehose.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName }));
+    const { DeliveryStreamDescription } = await firehose.send(
+      new DescribeDeliveryStreamCommand({ DeliveryStreamName }),
+    );
     assert.equal(DeliveryStreamDescription?.Source?.KinesisStreamSourceDescription?.RoleARN, ROLE);
     await firehose.send(new DeleteDeliveryStreamCommand({ DeliveryStreamName }));
-    await refusedWith(firehose.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName })), 'ResourceNotFoundException');
+    await refusedWith(
+      firehose.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName })),
+      'ResourceNotFoundException',
+    );
   });
 
   test('direct puts are delivered; a delivery is described, listed, changed', async () => {
@@ -210,12 +273,18 @@ suite('from events to answers', () => {
     const DeliveryStreamName = freshName('direct').slice(0, 64);
     const create = () =>
       firehose.send(
-        new CreateDeliveryStreamCommand({ DeliveryStreamName, ExtendedS3DestinationConfiguration: destination(table) }),
+        new CreateDeliveryStreamCommand({
+          DeliveryStreamName,
+          ExtendedS3DestinationConfiguration: destination(table),
+        }),
       );
     await create();
     await refusedWith(create(), 'ResourceInUseException');
     const put = await firehose.send(
-      new PutDirectCommand({ DeliveryStreamName, Record: { Data: Buffer.from('{"id":1,"name":"a","price":1}') } }),
+      new PutDirectCommand({
+        DeliveryStreamName,
+        Record: { Data: Buffer.from('{"id":1,"name":"a","price":1}') },
+      }),
     );
     assert.ok(put.RecordId);
     const batch = await firehose.send(
@@ -226,10 +295,15 @@ suite('from events to answers', () => {
     );
     assert.equal(batch.FailedPutCount, 0);
     assert.equal(new Set(batch.RequestResponses?.map(({ RecordId }) => RecordId)).size, 2);
-    await rowsAppear(table, [['1', 'a', '1.00'], ['2', 'b', '2.50'], ['3', 'b', '2.50']]);
+    await rowsAppear(table, [
+      ['1', 'a', '1.00'],
+      ['2', 'b', '2.50'],
+      ['3', 'b', '2.50'],
+    ]);
 
     const describe = async () =>
-      (await firehose.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName }))).DeliveryStreamDescription!;
+      (await firehose.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName })))
+        .DeliveryStreamDescription!;
     const described = await describe();
     assert.equal(described.DeliveryStreamStatus, 'ACTIVE');
     assert.equal(described.DeliveryStreamType, 'DirectPut');
@@ -250,12 +324,21 @@ suite('from events to answers', () => {
     await update(described.VersionId!);
     const changed = await describe();
     assert.notEqual(changed.VersionId, described.VersionId);
-    assert.deepEqual(changed.Destinations?.[0]?.ExtendedS3DestinationDescription?.BufferingHints, { IntervalInSeconds: 1, SizeInMBs: 64 });
+    assert.deepEqual(changed.Destinations?.[0]?.ExtendedS3DestinationDescription?.BufferingHints, {
+      IntervalInSeconds: 1,
+      SizeInMBs: 64,
+    });
     await refusedWith(update(described.VersionId!), 'ConcurrentModificationException');
 
-    const listed = await firehose.send(new ListDeliveryStreamsCommand({ DeliveryStreamType: 'DirectPut', Limit: 100 }));
+    const listed = await firehose.send(
+      new ListDeliveryStreamsCommand({ DeliveryStreamType: 'DirectPut', Limit: 100 }),
+    );
     assert.ok(listed.DeliveryStreamNames?.includes(DeliveryStreamName));
-    await refusedWith(firehose.send(new ListTagsForDeliveryStreamCommand({ DeliveryStreamName })), 'InvalidArgumentException', /not supported/);
+    await refusedWith(
+      firehose.send(new ListTagsForDeliveryStreamCommand({ DeliveryStreamName })),
+      'InvalidArgumentException',
+      /not supported/,
+    );
   });
 
   test('a delivery that asks for more than there is, is refused', async () => {
@@ -292,9 +375,9 @@ suite('from events to answers', () => {
   test('queries: typed columns, pages with the header once, NULL, statistics', async () => {
     const { athena } = clients;
     const execution = await run(
-      "select cast(i as bigint) as big, cast(i as varchar) as \"text\", cast(i as decimal(10,2)) as dec, case when i = 1 then null else true end as flag from (values (1), (2), (3), (4), (5)) as t(i) order by 1",
+      'select cast(i as bigint) as big, cast(i as varchar) as "text", cast(i as decimal(10,2)) as dec, case when i = 1 then null else true end as flag from (values (1), (2), (3), (4), (5)) as t(i) order by 1',
     );
-    assert.equal(execution.Status?.State, 'SUCCEEDED', execution.Status?.StateChangeReason);
+    assert.equal(execution.Status?.State, 'SUCCEEDED', execution.Status?.StateChangeReason ?? '');
     assert.equal(execution.StatementType, 'DML');
     assert.equal(execution.WorkGroup, 'primary');
     assert.ok(execution.Statistics?.TotalExecutionTimeInMillis !== undefined);
@@ -304,12 +387,26 @@ suite('from events to answers', () => {
     let pages = 0;
     do {
       const page = await athena.send(
-        new GetQueryResultsCommand({ QueryExecutionId: execution.QueryExecutionId!, MaxResults: 2, NextToken }),
+        new GetQueryResultsCommand({
+          QueryExecutionId: execution.QueryExecutionId,
+          MaxResults: 2,
+          NextToken,
+        }),
       );
       assert.ok(page.ResultSet!.Rows!.length <= 2);
-      rows.push(...page.ResultSet!.Rows!.map(({ Data = [] }) => Data.map(({ VarCharValue }) => VarCharValue)));
+      rows.push(
+        ...page.ResultSet!.Rows!.map(({ Data = [] }) => Data.map(({ VarCharValue }) => VarCharValue)),
+      );
       const columns = page.ResultSet!.ResultSetMetadata!.ColumnInfo!;
-      assert.deepEqual(columns.map(({ Name, Type }) => [Name, Type]), [['big', 'bigint'], ['text', 'varchar'], ['dec', 'decimal'], ['flag', 'boolean']]);
+      assert.deepEqual(
+        columns.map(({ Name, Type }) => [Name, Type]),
+        [
+          ['big', 'bigint'],
+          ['text', 'varchar'],
+          ['dec', 'decimal'],
+          ['flag', 'boolean'],
+        ],
+      );
       assert.deepEqual([columns[2]!.Precision, columns[2]!.Scale], [10, 2]);
       ({ NextToken } = page);
       pages++;
@@ -326,9 +423,17 @@ suite('from events to answers', () => {
     const { athena } = clients;
     const { QueryExecutionId } = await run('select 7 as seven');
     const header = await athena.send(new GetQueryResultsCommand({ QueryExecutionId, MaxResults: 1 }));
-    assert.deepEqual(header.ResultSet?.Rows?.map(({ Data }) => Data?.[0]?.VarCharValue), ['seven']);
-    const rest = await athena.send(new GetQueryResultsCommand({ QueryExecutionId, MaxResults: 1, NextToken: header.NextToken }));
-    assert.deepEqual(rest.ResultSet?.Rows?.map(({ Data }) => Data?.[0]?.VarCharValue), ['7']);
+    assert.deepEqual(
+      header.ResultSet?.Rows?.map(({ Data }) => Data?.[0]?.VarCharValue),
+      ['seven'],
+    );
+    const rest = await athena.send(
+      new GetQueryResultsCommand({ QueryExecutionId, MaxResults: 1, NextToken: header.NextToken }),
+    );
+    assert.deepEqual(
+      rest.ResultSet?.Rows?.map(({ Data }) => Data?.[0]?.VarCharValue),
+      ['7'],
+    );
   });
 
   test('executions: failed, stopped, listed, fetched together, repeated by token', async () => {
@@ -342,7 +447,8 @@ suite('from events to answers', () => {
       /^Query did not finish successfully\. Final query state: FAILED/,
     );
     const ClientRequestToken = freshName('token').padEnd(32, '0');
-    const start = () => athena.send(new StartQueryExecutionCommand({ QueryString: 'select 1', ClientRequestToken }));
+    const start = () =>
+      athena.send(new StartQueryExecutionCommand({ QueryString: 'select 1', ClientRequestToken }));
     const first = await start();
     assert.equal((await start()).QueryExecutionId, first.QueryExecutionId);
 
@@ -364,21 +470,37 @@ suite('from events to answers', () => {
 
     const listed = await athena.send(new ListQueryExecutionsCommand({ MaxResults: 2 }));
     assert.equal(listed.QueryExecutionIds?.length, 2);
-    const more = await athena.send(new ListQueryExecutionsCommand({ MaxResults: 2, NextToken: listed.NextToken }));
+    const more = await athena.send(
+      new ListQueryExecutionsCommand({ MaxResults: 2, NextToken: listed.NextToken }),
+    );
     assert.ok(!more.QueryExecutionIds?.includes(listed.QueryExecutionIds[0]!));
     const together = await athena.send(
       new BatchGetQueryExecutionCommand({ QueryExecutionIds: [first.QueryExecutionId!, 'absent'] }),
     );
-    assert.deepEqual(together.QueryExecutions?.map(({ QueryExecutionId }) => QueryExecutionId), [first.QueryExecutionId]);
-    assert.deepEqual(together.UnprocessedQueryExecutionIds?.map(({ QueryExecutionId }) => QueryExecutionId), ['absent']);
-    await refusedWith(athena.send(new GetQueryExecutionCommand({ QueryExecutionId: 'absent' })), 'InvalidRequestException');
+    assert.deepEqual(
+      together.QueryExecutions?.map(({ QueryExecutionId }) => QueryExecutionId),
+      [first.QueryExecutionId],
+    );
+    assert.deepEqual(
+      together.UnprocessedQueryExecutionIds?.map(({ QueryExecutionId }) => QueryExecutionId),
+      ['absent'],
+    );
+    await refusedWith(
+      athena.send(new GetQueryExecutionCommand({ QueryExecutionId: 'absent' })),
+      'InvalidRequestException',
+    );
     await refusedWith(
       athena.send(new StartQueryExecutionCommand({ QueryString: 'select 1', WorkGroup: 'other' })),
       'InvalidRequestException',
       /WorkGroup other is not found/,
     );
     await refusedWith(
-      athena.send(new StartQueryExecutionCommand({ QueryString: 'select 1', ResultConfiguration: { OutputLocation: 's3://a/' } })),
+      athena.send(
+        new StartQueryExecutionCommand({
+          QueryString: 'select 1',
+          ResultConfiguration: { OutputLocation: 's3://a/' },
+        }),
+      ),
       'InvalidRequestException',
       /OutputLocation/,
     );

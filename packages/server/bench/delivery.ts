@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { openWorld, until, type World } from '../src/modules/delivery/testing/world.ts';
 import { createReport, median, type Report } from './report.ts';
 
-const ROUNDS = 2;
+const ROUNDS = 3;
 const SHARDS = 4;
 const RECORDS_PER_APPEND = 500;
 const APPENDS_AT_ONCE = 4;

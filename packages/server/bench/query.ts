@@ -160,7 +160,7 @@ async function measure(
   };
   const onDuckDb = async (): Promise<number> => {
     const start = performance.now();
-    await (await connection.runAndReadAll(sql)).getRowsJS();
+    (await connection.runAndReadAll(sql)).getRowsJS();
     return performance.now() - start;
   };
   for (let round = -2; round < ROUNDS; round += 1) {

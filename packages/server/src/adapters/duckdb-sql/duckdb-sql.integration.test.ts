@@ -196,7 +196,7 @@ describe('attacks', () => {
       const outcome = await engine.analyse({ sql, catalogs: ['hub'] }).then(
         // A text that names a file as a table is a reference to a table that the catalogue doesn't have.
         ({ tables }) =>
-          /^SELECT \* FROM '/.test(sql) && tables[0]!.table.includes('/') ? 'a table' : 'passed',
+          sql.startsWith("SELECT * FROM '") && tables[0]!.table.includes('/') ? 'a table' : 'passed',
         (error: { code: string }) => error.code,
       );
       assert.match(outcome, /^(refused|syntax|a table)$/, sql);

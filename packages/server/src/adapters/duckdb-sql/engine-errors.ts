@@ -28,7 +28,7 @@ const HINTS: Partial<Record<SqlErrorCode, string>> = {
 function codeOf(message: string): SqlErrorCode {
   if (/^INTERRUPT Error|\bInterrupted!/.test(message)) return 'cancelled';
   if (/max_temp_directory_size|failed to offload data block/.test(message)) return 'temporary-space';
-  if (/^Out of Memory Error/.test(message)) return 'out-of-memory';
+  if (message.startsWith('Out of Memory Error')) return 'out-of-memory';
   if (/No space left on device/.test(message)) return 'storage-full';
   return /^(Parser|Syntax) Error/.test(message) ? 'syntax' : 'failed';
 }

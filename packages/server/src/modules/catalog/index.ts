@@ -2,5 +2,4 @@ export * from './api.ts';
 export { createCatalog, type CatalogOptions } from './service.ts';
 export type { DeltaTables, NewDeltaTable } from './table-handles.ts';
 export { createDeltaTables, type DeltaTablesOptions } from './delta-tables.ts';
-export { CatalogError } from './errors.ts';
 export { namePattern } from './core/name-pattern.ts';

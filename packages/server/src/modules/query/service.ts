@@ -35,7 +35,7 @@ export interface QueryLimits {
   readonly pageBytesMax: number;
 }
 
-export const DEFAULT_QUERY_LIMITS: QueryLimits = {
+const DEFAULT_QUERY_LIMITS: QueryLimits = {
   runningMax: 4,
   queuedMax: 200,
   sqlBytesMax: 262_144,

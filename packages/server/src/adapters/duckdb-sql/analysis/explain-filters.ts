@@ -90,7 +90,7 @@ function tokensOf(text: string): Token[] | undefined {
     if (match?.groups === undefined) return undefined;
     const found = Object.entries(match.groups).find(([, value]) => value !== undefined);
     if (found === undefined) return undefined;
-    tokens.push({ kind: found[0] as Token['kind'], text: found[1]! });
+    tokens.push({ kind: found[0] as Token['kind'], text: found[1] });
   }
   return tokens;
 }

@@ -224,7 +224,7 @@ class Walk {
     if (kind === 'CONSTANT') return;
     if (kind === 'COLUMN_REF') return this.#columnRef(node);
     if (kind === 'FUNCTION' || kind === 'WINDOW') {
-      const name = String(node['function_name']);
+      const name = textOf(node['function_name']);
       if (!ALLOWED_FUNCTIONS.has(name.toLowerCase())) {
         throw refused(`the function ${name} is not known or not allowed`);
       }
@@ -258,7 +258,7 @@ class Walk {
 }
 
 function syntaxError(root: JsonObject, sql: string): SqlError {
-  const message = String(root['error_message']);
+  const message = textOf(root['error_message']);
   if (root['error_type'] === 'not implemented') {
     return refused(
       'only queries (SELECT, WITH, VALUES) can be run',
@@ -283,6 +283,10 @@ function refused(message: string, hint?: string): SqlError {
     message: `NOT_SUPPORTED: ${message}`,
     ...(hint !== undefined && { hint }),
   });
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function nameOf(type: string): string {

@@ -6,12 +6,9 @@
  */
 import {
   DuckDBTypeId,
-  type DuckDBArrayType,
   type DuckDBBlobValue,
   type DuckDBDateValue,
-  type DuckDBDecimalType,
   type DuckDBIntervalValue,
-  type DuckDBListType,
   type DuckDBListValue,
   type DuckDBMapType,
   type DuckDBMapValue,
@@ -65,7 +62,7 @@ const BIGINT_MIN = -(2n ** 63n);
 
 export function athenaType(type: DuckDBType): string {
   if (type.typeId === DuckDBTypeId.DECIMAL) {
-    const { width, scale } = type as DuckDBDecimalType;
+    const { width, scale } = type;
     return `decimal(${width},${scale})`;
   }
   return ATHENA_NAMES[type.typeId] ?? 'varchar';
@@ -116,11 +113,11 @@ export function formatterOf(type: DuckDBType): Formatter {
       return (value) => formatInterval(value as DuckDBIntervalValue);
     case DuckDBTypeId.LIST:
     case DuckDBTypeId.ARRAY:
-      return formatterOfItems((type as DuckDBListType | DuckDBArrayType).valueType);
+      return formatterOfItems(type.valueType);
     case DuckDBTypeId.MAP:
-      return formatterOfMap(type as DuckDBMapType);
+      return formatterOfMap(type);
     case DuckDBTypeId.STRUCT:
-      return formatterOfStruct(type as DuckDBStructType);
+      return formatterOfStruct(type);
     default:
       return String;
   }

@@ -15,7 +15,7 @@ export async function writeRows(
   const start = performance.now();
   const result = await connection.stream(request.sql);
   const streams = result.isStreaming;
-  const writing = request.kind === 'explain' ? planTable(result) : new RowTable(result, request.unnamed);
+  const writing = request.kind === 'explain' ? planTable() : new RowTable(result, request.unnamed);
   const writer = await ResultWriter.create(request.resultFile, writing.names, request.resultBytesMax);
   try {
     for (;;) {
@@ -90,7 +90,7 @@ class RowTable implements Table {
 }
 
 /** The plan as one column of lines. It shows paths of files and inner names, which are not the user's. */
-function planTable(result: DuckDBResult): Table {
+function planTable(): Table {
   return {
     names: ['Query Plan'],
     *rows(chunk) {

@@ -19,6 +19,8 @@ export interface CastNotes {
 export type Cast = (value: Exclude<JsonValue, null>, path: string, notes: CastNotes) => string;
 
 const INTEGER_BITS: Readonly<Record<string, bigint>> = { byte: 7n, short: 15n, integer: 31n, long: 63n };
+/** Digits that every number of a type may have. */
+const PLAIN_DIGITS: Readonly<Record<string, number>> = { byte: 2, short: 4, integer: 9, long: 18 };
 /** The longest number is that of a decimal(38,38) with room for zeros; longer text has no place in any column. */
 const NUMBER_LENGTH_MAX = 1_000;
 const EXPONENT_MAX = 400;
@@ -80,7 +82,10 @@ function castBoolean(value: Exclude<JsonValue, null>, path: string): string {
 
 function castInteger(type: string): Cast {
   const bound = 1n << INTEGER_BITS[type]!;
+  // In range by their length, and canonical as they stand.
+  const plain = new RegExp(`^(?:0|-?[1-9]\\d{0,${PLAIN_DIGITS[type]! - 1}})$`);
   return (value, path) => {
+    if (value instanceof JsonNumber && plain.test(value.text)) return value.text;
     const number = numberOf(value, path, type);
     const digits = scaledDigits(number, 0);
     if (digits === undefined)
@@ -99,7 +104,8 @@ function castFloat(type: 'float' | 'double'): Cast {
     if (typeof value === 'string' && /^(?:NaN|[+-]?Infinity)$/.test(value))
       return JSON.stringify(value.replace('+', ''));
     const text = value instanceof JsonNumber ? value.text : typeof value === 'string' ? value : undefined;
-    if (text === undefined || exactNumber(text) === undefined) throw mismatch(value, path, type);
+    if (text === undefined || (typeof value === 'string' && exactNumber(text) === undefined))
+      throw mismatch(value, path, type);
     const number = Number(text);
     if (!Number.isFinite(type === 'float' ? Math.fround(number) : number))
       throw outOfRange(value, path, type);

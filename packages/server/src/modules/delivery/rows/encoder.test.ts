@@ -257,6 +257,29 @@ test('what needs no change goes on byte for byte, whatever its spaces', () => {
   assert.equal(encoder.fieldsIgnored, 1);
 });
 
+test('what the engine would read otherwise is rewritten', () => {
+  const fields = [field('d', 'double'), field('m', 'decimal(38,20)')];
+  const records = [
+    '{"d":-0}',
+    '{"d":1e2}',
+    '{"d":"7"}',
+    '{"d":1,"m":0.1}',
+    '{"d":1\n}',
+    '{"D":1}',
+    '{"\\u0064":1}',
+  ];
+  const expected = [
+    '{"d":-0.0}',
+    '{"d":100}',
+    '{"d":7}',
+    '{"d":1,"m":"0.10000000000000000000"}',
+    '{"d":1}',
+    '{"d":1}',
+    '{"d":1}',
+  ];
+  assert.deepEqual(encode(fields, records).lines, expected);
+});
+
 test('keys meet columns without regard to case', () => {
   assert.deepEqual(encode([field('userId', 'long')], ['{"USERID":1}', '{"userId":2}']).lines, [
     '{"userId":1}',

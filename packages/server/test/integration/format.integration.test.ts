@@ -20,12 +20,9 @@ async function query(url: string, QueryString: string): Promise<string[][]> {
   const { QueryExecutionId } = await awsCall(url, 'athena', 'StartQueryExecution', { QueryString });
   const deadline = Date.now() + QUERY_MS_MAX;
   for (;;) {
-    const { QueryExecution } = await awsCall<{ QueryExecution: { Status: { State: string; StateChangeReason?: string } } }>(
-      url,
-      'athena',
-      'GetQueryExecution',
-      { QueryExecutionId },
-    );
+    const { QueryExecution } = await awsCall<{
+      QueryExecution: { Status: { State: string; StateChangeReason?: string } };
+    }>(url, 'athena', 'GetQueryExecution', { QueryExecutionId });
     const { State, StateChangeReason } = QueryExecution.Status;
     if (State === 'SUCCEEDED') break;
     assert.ok(State !== 'FAILED' && Date.now() < deadline, StateChangeReason ?? 'the query took too long');
@@ -41,7 +38,9 @@ async function query(url: string, QueryString: string): Promise<string[][]> {
 }
 
 async function streamed(url: string): Promise<{ id: string; n: number }[]> {
-  const { Shards } = await awsCall<{ Shards: { ShardId: string }[] }>(url, 'kinesis', 'ListShards', { StreamName: 'events' });
+  const { Shards } = await awsCall<{ Shards: { ShardId: string }[] }>(url, 'kinesis', 'ListShards', {
+    StreamName: 'events',
+  });
   const found = [];
   for (const { ShardId } of Shards) {
     const { ShardIterator } = await awsCall(url, 'kinesis', 'GetShardIterator', {
@@ -49,8 +48,11 @@ async function streamed(url: string): Promise<{ id: string; n: number }[]> {
       ShardId,
       ShardIteratorType: 'TRIM_HORIZON',
     });
-    const { Records } = await awsCall<{ Records: { Data: string }[] }>(url, 'kinesis', 'GetRecords', { ShardIterator });
-    for (const { Data } of Records) found.push(JSON.parse(Buffer.from(Data, 'base64').toString()) as { id: string; n: number });
+    const { Records } = await awsCall<{ Records: { Data: string }[] }>(url, 'kinesis', 'GetRecords', {
+      ShardIterator,
+    });
+    for (const { Data } of Records)
+      found.push(JSON.parse(Buffer.from(Data, 'base64').toString()) as { id: string; n: number });
   }
   return found;
 }
@@ -70,18 +72,31 @@ describe('a data directory of a released format', () => {
       execFileSync('tar', ['-xzf', join(FIXTURES, archive), '-C', data]);
       const server = await startSluice(data, '--dev');
       t.after(() => server.stop());
-      assert.deepEqual(JSON.parse(readFileSync(join(data, 'format.json'), 'utf8')), { format: FORMAT_VERSION });
+      assert.deepEqual(JSON.parse(readFileSync(join(data, 'format.json'), 'utf8')), {
+        format: FORMAT_VERSION,
+      });
 
       const expected = RECORDS.map(({ id, n }) => [id, String(n)]);
       assert.deepEqual(await query(server.url, 'select id, n from kept.events order by n'), expected);
-      const { QueryExecutionIds } = await awsCall<{ QueryExecutionIds: string[] }>(server.url, 'athena', 'ListQueryExecutions', {});
+      const { QueryExecutionIds } = await awsCall<{ QueryExecutionIds: string[] }>(
+        server.url,
+        'athena',
+        'ListQueryExecutions',
+        {},
+      );
       assert.equal(QueryExecutionIds.length, 2, 'the former execution is known beside the one just run');
 
       const record = { id: 'after', n: 100 };
       const Data = Buffer.from(JSON.stringify(record)).toString('base64');
-      await awsCall(server.url, 'kinesis', 'PutRecord', { StreamName: 'events', PartitionKey: 'after', Data });
+      await awsCall(server.url, 'kinesis', 'PutRecord', {
+        StreamName: 'events',
+        PartitionKey: 'after',
+        Data,
+      });
       const deadline = Date.now() + QUERY_MS_MAX;
-      while ((await query(server.url, 'select count(*) from kept.events'))[0]![0] !== String(RECORDS.length + 1)) {
+      while (
+        (await query(server.url, 'select count(*) from kept.events'))[0]![0] !== String(RECORDS.length + 1)
+      ) {
         assert.ok(Date.now() < deadline, 'the delivery goes on behind its position, once');
       }
       const ids = (await streamed(server.url)).map(({ id }) => id);

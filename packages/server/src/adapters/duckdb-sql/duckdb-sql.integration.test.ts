@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -295,6 +297,55 @@ describe('the process of the engine', () => {
     }
   });
 
+  test('is thrown away when a cancelled statement does not stop in time', async () => {
+    // The bound on stopping passes at once; all others as ever.
+    const hasty: Clock = {
+      ...clock,
+      timer: (ms, fn) => clock.timer(ms === 5_000 ? 0 : ms, fn),
+    };
+    const other = createDuckDbSql({
+      clock: hasty,
+      logger,
+      dataDirectories: [lake],
+      temporaryDirectory: join(root, `tmp-${randomUUID()}`),
+    });
+    try {
+      await runUnchecked('SELECT 1 AS one', [], other);
+      const [before, abort] = [newestChild(), new AbortController()];
+      process.kill(before, 'SIGSTOP');
+      const request = { kind: 'rows', unnamed: [], sql: ENDLESS, tables: [], resultBytesMax: 1e6 } as const;
+      const running = other.run({ ...request, resultFile: join(results, 'stuck.csv'), signal: abort.signal });
+      await clock.sleep(1);
+      abort.abort();
+      await assert.rejects(running, { code: 'engine-died', message: /did not stop/ });
+      assert.equal(await runUnchecked('SELECT 1 AS one', [], other), '"one"\n"1"\n');
+      assert.notEqual(newestChild(), before);
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('ends by itself when its parent is killed', async () => {
+    const script = `
+      const { createDuckDbSql } = await import(${JSON.stringify(new URL('index.ts', import.meta.url).href)});
+      const logger = { warn() {} };
+      const clock = { timer: () => ({ cancel() {} }), monotonicMs: () => 0 };
+      const engine = createDuckDbSql({ clock, logger, dataDirectories: [${JSON.stringify(lake)}], temporaryDirectory: ${JSON.stringify(join(root, 'orphan'))} });
+      await engine.analyse({ sql: 'SELECT 1', catalogs: [] });
+      const { readFileSync } = await import('node:fs');
+      console.log(readFileSync('/proc/' + process.pid + '/task/' + process.pid + '/children', 'utf8').trim());
+      setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [output] = (await once(parent.stdout, 'data')) as [Buffer];
+    const worker = Number(output.toString().trim().split(' ').at(-1));
+    assert.ok(isAlive(worker));
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+    while (isAlive(worker)) await clock.sleep(20);
+  });
+
   test('is gone after close, and is not started again', async () => {
     const other = make();
     await runUnchecked('SELECT 1 AS one', [], other);
@@ -316,6 +367,15 @@ describe('the process of the engine', () => {
     assert.equal(count(), before);
   });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    // A process that has ended and waits for its parent is a zombie: not alive.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 /** The newest child process of this one. */
 function newestChild(): number {

@@ -199,6 +199,15 @@ describe('the catalogue', () => {
       if (result.status === 'rejected') assert.equal(result.reason.code, 'table-exists');
   });
 
+  test('makes changes of one table one after another', async () => {
+    await catalog.createTable('sales', ORDERS);
+    const updates = Array.from({ length: 5 }, (_, at) =>
+      catalog.updateTable('sales', { ...ORDERS, columns: [], description: `change ${at}` }),
+    );
+    const versions = (await Promise.all(updates)).map((table) => table.versionId);
+    assert.deepEqual(versions.toSorted(), [1, 2, 3, 4, 5]);
+  });
+
   test('lists tables by pattern and page, also one whose files are gone', async () => {
     for (const name of ['a1', 'a2', 'b1', 'a3']) await catalog.createTable('sales', { ...ORDERS, name });
     rmSync(join(dataDirectory, 'sales', 'a2'), { recursive: true });

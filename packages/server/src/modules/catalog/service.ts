@@ -7,7 +7,7 @@
  * place for.
  * C3 Changes of one table run one after another in this process; the row's version guards against others.
  */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { DeltaError, type DeltaTable, type MetadataResult, type Snapshot } from '@sluice/delta';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetaStore } from '../../ports/meta-store.ts';
@@ -84,25 +84,28 @@ class CatalogService implements Catalog {
     const row: DatabaseRow = {
       name,
       description: input.description ?? null,
-      location_uri: locationUri(path),
+      location: relative(this.#dataDirectory, path),
       parameters: JSON.stringify(input.parameters ?? {}),
       created_ms: this.#clock.nowMs(),
     };
     if (!(await this.#store.addDatabase(row))) {
       throw new CatalogError({ code: 'database-exists', message: `the database "${name}" already exists` });
     }
-    return toDatabase(row);
+    return toDatabase(row, this.#pathOf(row));
   }
 
   async database(name: string): Promise<Database> {
     const row = await this.#store.database(name.toLowerCase());
     if (!row) throw databaseNotFound(name);
-    return toDatabase(row);
+    return toDatabase(row, this.#pathOf(row));
   }
 
   async databases(page: Page): Promise<Paged<Database>> {
     const { items, next } = await this.#store.databases(page);
-    return { items: items.map(toDatabase), ...(next !== undefined && { next }) };
+    return {
+      items: items.map((row) => toDatabase(row, this.#pathOf(row))),
+      ...(next !== undefined && { next }),
+    };
   }
 
   async deleteDatabase(name: string): Promise<void> {
@@ -146,7 +149,7 @@ class CatalogService implements Catalog {
         database: database.name,
         name,
         definition: JSON.stringify(storedOf(input, parameters.kept)),
-        location: locationUri(root),
+        location: relative(this.#dataDirectory, root),
         created_ms: now,
         updated_ms: now,
         version_id: 0,
@@ -154,7 +157,7 @@ class CatalogService implements Catalog {
       const outcome = await this.#store.addTable(row);
       if (outcome === 'exists') throw tableExists(database.name, name);
       if (outcome === 'no-database') throw databaseNotFound(database.name);
-      return toTable(row, await delta.snapshot());
+      return this.#shown(row, await delta.snapshot());
     });
   }
 
@@ -183,7 +186,7 @@ class CatalogService implements Catalog {
       if (input.location !== undefined && this.#rootOf(undefined, name, input.location) !== root) {
         throw new CatalogError({
           code: 'unsupported',
-          message: `the location of the table "${name}" can't change from ${row.location}`,
+          message: `the location of the table "${name}" can't change from ${locationUri(root)}`,
           hint: 'Create a table with another name at the other location.',
         });
       }
@@ -202,7 +205,7 @@ class CatalogService implements Catalog {
           retry: 'backoff',
         });
       }
-      return toTable(changed, await delta.snapshot());
+      return this.#shown(changed, await delta.snapshot());
     });
   }
 
@@ -303,18 +306,18 @@ class CatalogService implements Catalog {
 
   async #listed(row: TableRow): Promise<Table> {
     try {
-      return toTable(row, await (await this.#log(row)).snapshot());
+      return this.#shown(row, await (await this.#log(row)).snapshot());
     } catch (error) {
       // One table with a damaged log must not hide the others.
       this.#logger.warn({ database: row.database, table: row.name, error }, 'a table can not be read');
-      return toTable(row, undefined);
+      return this.#shown(row);
     }
   }
 
   async #present(database: string, name: string): Promise<{ table: Table; delta: DeltaTable; root: string }> {
     const { row } = await this.#row(database, name);
     const delta = await this.#log(row);
-    return { table: toTable(row, await delta.snapshot()), delta, root: this.#pathOf(row) };
+    return { table: this.#shown(row, await delta.snapshot()), delta, root: this.#pathOf(row) };
   }
 
   async #row(database: string, name: string): Promise<{ row: TableRow }> {
@@ -329,13 +332,17 @@ class CatalogService implements Catalog {
     if (delta) return delta;
     throw new CatalogError({
       code: 'table-not-found',
-      message: `the table "${row.database}.${row.name}" has no Delta log at ${row.location}`,
+      message: `the table "${row.database}.${row.name}" has no Delta log at ${locationUri(this.#pathOf(row))}`,
       hint: 'Its files were removed: bring them back, or delete the table and create it again.',
     });
   }
 
-  #pathOf(row: TableRow): string {
-    return locationPath(row.location, this.#dataDirectory);
+  #shown(row: TableRow, snapshot?: Snapshot): Table {
+    return toTable({ row, path: this.#pathOf(row), snapshot });
+  }
+
+  #pathOf(row: DatabaseRow | TableRow): string {
+    return join(this.#dataDirectory, row.location);
   }
 
   #rootOf(database: Database | undefined, name: string, location: string | undefined): string {
@@ -367,17 +374,25 @@ function storedOf(input: TableInput, parameters: Readonly<Record<string, string>
   };
 }
 
-function toDatabase(row: DatabaseRow): Database {
+function toDatabase(row: DatabaseRow, path: string): Database {
   return {
     name: row.name,
     ...(row.description !== null && { description: row.description }),
-    locationUri: row.location_uri,
+    locationUri: locationUri(path),
     parameters: JSON.parse(row.parameters) as Record<string, string>,
     createdMs: row.created_ms,
   };
 }
 
-function toTable(row: TableRow, snapshot: Snapshot | undefined): Table {
+function toTable({
+  row,
+  path,
+  snapshot,
+}: {
+  row: TableRow;
+  path: string;
+  snapshot: Snapshot | undefined;
+}): Table {
   const { parameters, ...stored } = JSON.parse(row.definition) as StoredTable;
   const shape = snapshot
     ? columnsOf(snapshot.schema, snapshot.partitionColumns)
@@ -388,7 +403,7 @@ function toTable(row: TableRow, snapshot: Snapshot | undefined): Table {
     database: row.database,
     name: row.name,
     ...shape,
-    location: row.location,
+    location: locationUri(path),
     parameters: { ...Object.fromEntries(delta), ...parameters },
     createdMs: row.created_ms,
     updatedMs: row.updated_ms,

@@ -5,7 +5,8 @@ import { CatalogError } from './errors.ts';
 export interface DatabaseRow {
   name: string;
   description: string | null;
-  location_uri: string;
+  /** Relative to the data directory, so that it can be moved. */
+  location: string;
   /** JSON object. */
   parameters: string;
   created_ms: number;
@@ -16,6 +17,7 @@ export interface TableRow {
   name: string;
   /** JSON of `StoredTable`. */
   definition: string;
+  /** Relative to the data directory. */
   location: string;
   created_ms: number;
   updated_ms: number;
@@ -39,7 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 1,
     sql: [
       `CREATE TABLE catalog_databases (
-        name text PRIMARY KEY, description text, location_uri text NOT NULL, parameters text NOT NULL, created_ms bigint NOT NULL)`,
+        name text PRIMARY KEY, description text, location text NOT NULL, parameters text NOT NULL, created_ms bigint NOT NULL)`,
       `CREATE TABLE catalog_tables (
         database text NOT NULL REFERENCES catalog_databases (name), name text NOT NULL, definition text NOT NULL,
         location text NOT NULL, created_ms bigint NOT NULL, updated_ms bigint NOT NULL, version_id bigint NOT NULL,

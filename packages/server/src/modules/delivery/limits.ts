@@ -20,9 +20,8 @@ export interface DeliveryLimits {
   /** How long `close` and `delete` wait for what is buffered. */
   readonly drainMsMax: number;
   readonly deliveriesMax: number;
-  /** Records and bytes of one direct put. */
+  /** Records of one direct put; the log bounds its bytes. */
   readonly putRecordsMax: number;
-  readonly putBytesMax: number;
 }
 
 export const DEFAULT_LIMITS: DeliveryLimits = {
@@ -39,7 +38,6 @@ export const DEFAULT_LIMITS: DeliveryLimits = {
   drainMsMax: 20_000,
   deliveriesMax: 5_000,
   putRecordsMax: 500,
-  putBytesMax: 4 * 1024 * 1024,
 };
 
 export const INTERVAL_SECONDS_MAX = 900;

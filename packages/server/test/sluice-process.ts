@@ -24,7 +24,7 @@ export async function startSluice(data: string, ...flags: string[]): Promise<Slu
     env: { ...process.env, SLUICE_LOG_LEVEL: 'warn' },
   });
   let log = '';
-  child.stderr!.on('data', (chunk) => (log += chunk));
+  child.stderr.on('data', (chunk) => (log += chunk));
   const url = await ready(child, () => log);
   const exited = once(child, 'exit');
   return {

@@ -27,4 +27,6 @@ export class LazyEngine implements Engine {
   }
 }
 
-type DuckDbEngineModule = Awaited<ReturnType<(typeof import('@sluice/delta/duckdb'))['DuckDbEngine']['create']>>;
+type DuckDbEngineModule = Awaited<
+  ReturnType<(typeof import('@sluice/delta/duckdb'))['DuckDbEngine']['create']>
+>;

@@ -71,13 +71,25 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
     return withClose(await createIdentity({ secretFile, random, accountId: config.account }));
   });
   const streams = await roles.start('streams', () =>
-    createStreams({ ...shared, disk: createNodeDisk(), directory: directory.root, meta, logger: log('streams') }),
+    createStreams({
+      ...shared,
+      disk: createNodeDisk(),
+      directory: directory.root,
+      meta,
+      logger: log('streams'),
+    }),
   );
   const catalog = await roles.start('catalog', async () => {
     const engine = new LazyEngine();
     const storeFor = (root: string) => new LocalStore(root);
     const tables = createDeltaTables({ engine, storeFor, clock, random, logger: log('tables') });
-    const made = await createCatalog({ meta, clock, logger: log('catalog'), dataDirectory: directory.lake, tables });
+    const made = await createCatalog({
+      meta,
+      clock,
+      logger: log('catalog'),
+      dataDirectory: directory.lake,
+      tables,
+    });
     return withClose(made, () => engine.close());
   });
   const delivery = await roles.start('delivery', async () => {
@@ -93,7 +105,14 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
       temporaryDirectory: join(directory.temp, 'sql'),
     });
     const resultsDirectory = directory.results;
-    const made = await createQuery({ ...shared, meta, catalog, engine, resultsDirectory, logger: log('query') });
+    const made = await createQuery({
+      ...shared,
+      meta,
+      catalog,
+      engine,
+      resultsDirectory,
+      logger: log('query'),
+    });
     return closedBefore(made, engine);
   });
   const edge = await roles.start('edge', () =>
@@ -115,7 +134,9 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
         version: VERSION,
         uptimeMs: () => Math.round(performance.now() - startedMs),
       }),
-      authenticate: config.dev ? createDevAuthenticate(identity.root.principal) : createSigV4({ identity, clock }),
+      authenticate: config.dev
+        ? createDevAuthenticate(identity.root.principal)
+        : createSigV4({ identity, clock }),
       logger: log('edge'),
       metrics,
       clock,
@@ -149,7 +170,10 @@ function withClose<Role extends object>(role: Role, close: () => Promise<void> |
 }
 
 /** The role, closed before the engine that it uses. */
-function closedBefore<Role extends object>(role: Role & Partial<Closable>, engine: Closable): Role & Closable {
+function closedBefore<Role extends object>(
+  role: Role & Partial<Closable>,
+  engine: Closable,
+): Role & Closable {
   const close = role.close?.bind(role);
   return Object.assign(role, {
     async close() {

@@ -71,6 +71,7 @@ function requestOf(operation: string, body: string): Buffer {
     'Content-Type: application/x-amz-json-1.1',
     `X-Amz-Target: Kinesis_20131202.${operation}`,
     'Authorization: AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=0',
+    'X-Amz-Date: 20260101T000000Z',
     `Content-Length: ${bytes.length}`,
   ];
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes]);

@@ -47,8 +47,14 @@ export class ResultWriter {
       sizeBytes: this.#written,
       blocks: this.#blocks,
     };
-    await Promise.all([this.#sync(), writeSynced(metadataFile(this.#path), JSON.stringify(metadata))]);
-    await syncDirectory(dirname(this.#path));
+    // The caller's own record says that a result is whole, so these may become durable in any order.
+    const metadataPath = metadataFile(this.#path);
+    const file = await open(metadataPath, 'w');
+    await Promise.all([
+      this.#sync(),
+      writeSynced(file, JSON.stringify(metadata)),
+      syncDirectory(dirname(metadataPath)),
+    ]);
     return { rows: this.#rows, sizeBytes: this.#written };
   }
 
@@ -90,8 +96,7 @@ export class ResultWriter {
   }
 }
 
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w');
+async function writeSynced(file: FileHandle, text: string): Promise<void> {
   try {
     await file.writeFile(text);
     await file.datasync();

@@ -10,8 +10,8 @@ import { required } from './catalog-statements.ts';
 import { predicateOf } from './core/predicates.ts';
 import { QueryError } from './errors.ts';
 
-/** Reading the footers of so few files costs less than planning the statement twice. */
-export const PRUNE_FILES_MIN = 8;
+/** Reading the footers of fewer files costs less than planning the statement twice. */
+const PRUNE_FILES_MIN = 32;
 
 /** Schemas that the engine has itself. */
 const ENGINE_SCHEMAS = new Set([

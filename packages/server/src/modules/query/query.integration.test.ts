@@ -74,10 +74,10 @@ after(async () => {
   rmSync(root, { recursive: true });
 });
 
-const FILES = 20;
-const FILE_ROWS = 50;
+const FILES = 40;
+const FILE_ROWS = 25;
 
-/** 20 files with neighbouring values in each; NULLs, NaN and awkward strings among them. */
+/** 40 files with neighbouring values in each; NULLs, NaN and awkward strings among them. */
 async function createOrders(): Promise<void> {
   const columns = [
     { name: 'id', type: 'bigint' },

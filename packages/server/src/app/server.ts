@@ -63,6 +63,9 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
   const metrics = createMetrics();
   const shared = { clock, random, metrics };
   const roles = new Lifecycle(clock, logger);
+  const failure = Promise.withResolvers<never>();
+  // Whoever runs the server waits for it; a start that fails first has its own error.
+  failure.promise.catch(() => undefined);
   const log = (role: string) => logger.child({ role });
 
   const meta = await roles.start('metadata', () => openSqliteMetaStore(directory.metaFile));
@@ -77,6 +80,7 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
       directory: directory.root,
       meta,
       logger: log('streams'),
+      onFailed: (error) => failure.reject(error),
     }),
   );
   const catalog = await roles.start('catalog', async () => {
@@ -151,7 +155,6 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
   logger.info({ url, data: directory.root, startMs: Math.round(performance.now() - startedMs) }, 'ready');
 
   let closing: Promise<void> | undefined;
-  const failure = Promise.withResolvers<never>();
   return {
     url,
     dataDirectory: directory.root,

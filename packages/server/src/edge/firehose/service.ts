@@ -119,7 +119,8 @@ function lifecycleOperations(delivery: Delivery): Record<string, Operation> {
       },
       different: {
         DeliveryStreamType: `${OTHER_SOURCE}; others are refused`,
-        'KinesisStreamSourceConfiguration.KinesisStreamARN': 'a stream of this server, in any region',
+        'KinesisStreamSourceConfiguration.KinesisStreamARN':
+          'a stream of this server, in any region; delivery begins with the oldest record that it still holds, where AWS begins with the newest',
         'KinesisStreamSourceConfiguration.RoleARN': 'kept and returned; there is no role to take on',
         ...destinationDifferent('Configuration'),
       },

@@ -189,6 +189,18 @@ test('after a failed sync nothing is acknowledged until a restart, which keeps w
   assert.deepEqual(await readAll(last, shard), seen, 'what was read after the restart stays (I3)');
 });
 
+test('a failed sync is told once to whoever must start a new process', async () => {
+  const { disk, world } = await setUp();
+  disk.killProcess();
+  let failures = 0;
+  const streams = await openStreams({ ...world, disk: disk.attach(), onFailed: () => (failures += 1) });
+  disk.failSyncs = 1;
+  for (const text of ['unknown', 'later']) {
+    await assert.rejects(appendTexts(streams, 's', text), { code: 'storage-failed' });
+  }
+  assert.equal(failures, 1);
+});
+
 test('a torn tail is cut; damage before it stops the start (I4)', async () => {
   const { disk, streams, shard, world } = await setUp();
   for (const text of ['a', 'b', 'c']) await appendTexts(streams, 's', text);

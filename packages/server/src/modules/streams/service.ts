@@ -16,6 +16,7 @@ import type {
   StreamDescription,
   StreamPage,
   Streams,
+  StreamsError,
 } from './api.ts';
 import { BatchEncoder, type Refused } from './core/batch-encoder.ts';
 import { evenRanges, Router } from './core/routing.ts';
@@ -37,6 +38,8 @@ export interface StreamsOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly limits?: Partial<StreamsLimits>;
+  /** Called once when the disk failed: the log then refuses appends until a new process has recovered. */
+  readonly onFailed?: (error: StreamsError) => void;
 }
 
 const HOUR_MS = 3_600_000;

@@ -67,6 +67,8 @@ export interface JournalOptions {
   readonly liveShards: () => Iterable<LogShard>;
   /** Called for every shard that got records, once they are durable and readable. */
   readonly onDurable: (shard: LogShard) => void;
+  /** Called once, when no append can succeed any more until a new process has recovered. */
+  readonly onFailed?: ((error: StreamsError) => void) | undefined;
 }
 
 /** Batches up to this size are carved from shared memory, so that a group of them is written as one piece. */
@@ -265,6 +267,7 @@ export class Journal {
     if (this.#failure === undefined) {
       this.#failure = cause;
       this.#options.logger.error({ error: cause }, 'the disk failed under the stream log');
+      this.#options.onFailed?.(storageFailed(cause));
     }
     return storageFailed(cause);
   }

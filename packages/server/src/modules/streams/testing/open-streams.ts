@@ -13,6 +13,7 @@ export interface World {
   readonly directory: string;
   readonly meta: MetaStore;
   readonly clock: SimClock;
+  readonly onFailed?: () => void;
 }
 
 export async function newWorld(disk: Disk, directory: string): Promise<World> {

@@ -21,8 +21,8 @@ export interface AwsRequest extends SignedRequest {
 
 export interface AwsAnswer {
   readonly status: number;
-  /** JSON text, or nothing. */
-  readonly body: string;
+  /** JSON, or nothing. */
+  readonly body: string | Buffer;
   readonly extendedRequestId: boolean;
 }
 
@@ -101,7 +101,7 @@ class JsonDispatcher implements Dispatcher {
     }
   }
 
-  async #run(target: Target, request: AwsRequest): Promise<string> {
+  async #run(target: Target, request: AwsRequest): Promise<string | Buffer> {
     const caller = this.#authenticate(request, target.service.name);
     const { operation, check } = target;
     if (operation === undefined || check === undefined) {
@@ -121,7 +121,7 @@ class JsonDispatcher implements Dispatcher {
     });
     try {
       const output = await operation.handle(input as never, new Context(caller, request));
-      return typeof output === 'string' ? output : JSON.stringify(output);
+      return typeof output === 'string' || Buffer.isBuffer(output) ? output : JSON.stringify(output);
     } catch (error) {
       // What a cheap test left to the operation, such as the alphabet of base64, has the table's words.
       if (!checked && !check.accepts(input)) throw check.refusal(input);

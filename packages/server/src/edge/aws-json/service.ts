@@ -39,9 +39,9 @@ export interface Operation {
    * accept what the table refuses.
    */
   readonly certainlyValid?: (input: Readonly<Record<string, unknown>>) => boolean;
-  /** Gives the output's members, or the JSON text of them when the operation writes its own. */
+  /** Gives the output's members, or their JSON as text or bytes when the operation writes its own. */
   // The shape has been checked, so handlers name their own input type.
-  readonly handle: (input: never, context: RequestContext) => Promise<object | string>;
+  readonly handle: (input: never, context: RequestContext) => Promise<object | string | Buffer>;
 }
 
 export interface RequestContext {

@@ -4,7 +4,7 @@ import type { Body, BodyProblem } from './body.ts';
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  readonly body: string | Buffer;
   /** Sends `x-amz-id-2` beside the request's id. */
   readonly extendedRequestId?: boolean;
 }

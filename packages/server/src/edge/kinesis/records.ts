@@ -50,7 +50,7 @@ export class Records {
     return putRecordAnswer(appended);
   };
 
-  readonly putMany = async (input: PutRecordsInput): Promise<string> => {
+  readonly putMany = async (input: PutRecordsInput): Promise<Buffer> => {
     const { columns, largest, largestBytes, totalBytes } = columnsOf(input.Records);
     if (largestBytes > RECORD_BYTES_MAX) throw tooLarge(largestBytes, largest);
     if (totalBytes > REQUEST_BYTES_MAX) throw invalid('Records size exceeds 5 MB limit');

@@ -89,7 +89,8 @@ class Run {
     await this.#world.drive(this.#setUp());
     for (let step = 0; step < STEPS; step++) await this.#act();
     Object.assign(this.#world.faults, { refuse: 0, loseReply: 0, staleList: 0 });
-    await this.#world.crash('power');
+    this.#world.crash('power');
+    await this.#world.settle();
     await this.#start();
     await this.#check({ complete: true });
     await this.#world.drive(this.#process.delivery.close());
@@ -219,7 +220,8 @@ class Run {
   }
 
   async #crash(): Promise<void> {
-    await this.#world.crash(this.#world.random.chance(0.5) ? 'kill' : 'power');
+    this.#world.crash(this.#world.random.chance(0.5) ? 'kill' : 'power');
+    await this.#world.settle();
     await this.#start();
     await this.#check({ complete: false });
   }
@@ -240,7 +242,8 @@ class Run {
         crashed = steps === 0 && !recovery.ended;
       }
       if (crashed) {
-        await this.#world.crash(this.#world.random.chance(0.5) ? 'kill' : 'power');
+        this.#world.crash(this.#world.random.chance(0.5) ? 'kill' : 'power');
+        await this.#world.settle();
         continue;
       }
       const opened = await this.#world.drive(opening);

@@ -1,6 +1,6 @@
 /**
- * A deterministic world for deliveries: operations of the disk, the object store and the row writer wait until the
- * scheduler, by its seed, lets them happen; a crash leaves those under way without an end.
+ * The world of deliveries: operations of the object store and the row writer wait for the scheduler as those of the
+ * disk do; a crash leaves those under way without an end.
  */
 import { MemoryStore } from '@sluice/delta/testing';
 import {
@@ -10,18 +10,9 @@ import {
   type ObjectFacts,
   type ObjectStore,
 } from '@sluice/delta';
-import { SeededRandom, SimClock } from '../src/adapters/sim/index.ts';
-import { SimDisk } from '../src/adapters/sim-disk/index.ts';
 import { BatchHandler, type BatchFile } from '../src/modules/delivery/index.ts';
 import type { RowWriter } from '../src/ports/row-writer.ts';
-
-interface Operation {
-  readonly text: string;
-  readonly go: () => void;
-}
-
-/** More steps than this without an end count as a hang. */
-const DRIVE_STEPS_MAX = 100_000;
+import { World } from './world.ts';
 
 export interface Faults {
   /** Share of the store's calls that fail without effect, and that fail after their effect. */
@@ -31,68 +22,15 @@ export interface Faults {
   staleList: number;
 }
 
-export class DeliveryWorld {
-  readonly random: SeededRandom;
-  readonly clock = new SimClock();
-  readonly disk: SimDisk;
-  readonly trace: string[] = [];
+export class DeliveryWorld extends World {
   readonly faults: Faults = { refuse: 0, loseReply: 0, staleList: 0 };
   /** Rises with each crash. */
   life = 0;
   readonly #stores = new Map<string, MemoryStore>();
-  #pending: Operation[] = [];
 
-  constructor(seed: number) {
-    this.random = new SeededRandom(seed);
-    this.disk = new SimDisk({ random: this.random, gate: (text) => this.gate(`disk ${text}`) });
-  }
-
-  note(line: string): void {
-    this.trace.push(line);
-  }
-
-  gate(text: string): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#pending.push({ text, go: resolve });
-    return promise;
-  }
-
-  /** Lets all that can run without the scheduler run. */
-  async settle(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-
-  /** Lets one waiting operation happen; false when none waits. */
-  async step(): Promise<boolean> {
-    await this.settle();
-    if (this.#pending.length === 0) return false;
-    const [operation] = this.#pending.splice(this.random.below(this.#pending.length), 1);
-    this.note(`  ${operation!.text}`);
-    operation!.go();
-    await this.settle();
-    return true;
-  }
-
-  /** Steps until the work is done; gives its result. */
-  async drive<Result>(work: Promise<Result>): Promise<Result> {
-    const ending = { done: false };
-    const mark = () => (ending.done = true);
-    work.then(mark, mark);
-    for (let steps = 0; !ending.done; steps++) {
-      if (!(await this.step()) && !ending.done) this.clock.advance(this.clock.untilNextMs() ?? 1);
-      if (steps > DRIVE_STEPS_MAX) throw new Error('it hangs');
-    }
-    return work;
-  }
-
-  async crash(kind: 'kill' | 'power'): Promise<void> {
-    this.note(`crash: ${kind}`);
+  override crash(kind: 'kill' | 'power'): void {
     this.life++;
-    if (kind === 'kill') this.disk.killProcess();
-    else this.disk.losePower();
-    this.clock.dropTimers();
-    for (const operation of this.#pending.splice(0)) operation.go();
-    await this.settle();
+    super.crash(kind);
   }
 
   /** The store of a table's root as the present process sees it. */

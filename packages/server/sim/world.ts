@@ -22,7 +22,7 @@ export class World {
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
-    this.disk = new SimDisk({ random: this.random, gate: (text) => this.#gate(text) });
+    this.disk = new SimDisk({ random: this.random, gate: (text) => this.gate(text) });
   }
 
   note(line: string): void {
@@ -70,7 +70,8 @@ export class World {
     for (const operation of this.#pending.splice(0)) operation.go();
   }
 
-  #gate(text: string): Promise<void> {
+  /** Resolves when the scheduler lets the operation happen. */
+  gate(text: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pending.push({ text, go: resolve });
     return promise;

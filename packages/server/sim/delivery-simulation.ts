@@ -10,13 +10,13 @@ import assert from 'node:assert/strict';
 import { DeltaTable } from '@sluice/delta';
 import { JsonEngine, readJsonRows } from '@sluice/delta/testing';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
-import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
 import { createCatalog, createDeltaTables, type Catalog } from '../src/modules/catalog/index.ts';
 import { createDelivery, type Delivery } from '../src/modules/delivery/index.ts';
 import { createStreams, type RecordRun, type Streams } from '../src/modules/streams/index.ts';
 import type { Logger, Metrics } from '../src/ports/observe.ts';
 import type { MetaStore } from '../src/ports/meta-store.ts';
 import { DeliveryWorld } from './delivery-world.ts';
+import { simulate } from './world.ts';
 
 const STEPS = 400;
 const HOUR_MS = 3_600_000;
@@ -50,15 +50,7 @@ export type PlantedBug = 'rows-without-txn' | 'rejects-without-txn';
 
 export async function simulateDelivery(seed: number, bug?: PlantedBug): Promise<readonly string[]> {
   const world = new DeliveryWorld(seed);
-  const meta = await openSqliteMetaStore(':memory:');
-  try {
-    await new Run(world, meta, bug).run();
-    return world.trace;
-  } catch (error) {
-    throw Object.assign(error as Error, { trace: world.trace });
-  } finally {
-    await meta.close();
-  }
+  return simulate(world, (meta) => new Run(world, meta, bug).run());
 }
 
 interface Process {

@@ -3,7 +3,6 @@
  * at any moment, those during a recovery included. StreamsModel is the oracle.
  */
 import assert from 'node:assert/strict';
-import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
 import {
   createStreams,
@@ -15,7 +14,7 @@ import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.
 import type { MetaStore } from '../src/ports/meta-store.ts';
 import { withBug, type Planted } from './streams-faults.ts';
 import { StreamsModel, type Request } from './streams-model.ts';
-import { World } from './world.ts';
+import { simulate, World } from './world.ts';
 
 const STEPS = 500;
 const STREAMS = [
@@ -39,15 +38,7 @@ type Log = Streams & { close(): Promise<void> };
 
 export async function simulateStreams(seed: number, bug?: Planted): Promise<readonly string[]> {
   const world = new World(seed);
-  const meta = await openSqliteMetaStore(':memory:');
-  try {
-    await new Run(world, meta, bug).run();
-    return world.trace;
-  } catch (error) {
-    throw Object.assign(error as Error, { trace: world.trace });
-  } finally {
-    await meta.close();
-  }
+  return simulate(world, (meta) => new Run(world, meta, bug).run());
 }
 
 class Run {

@@ -4,10 +4,31 @@
  */
 import { SeededRandom, SimClock } from '../src/adapters/sim/index.ts';
 import { SimDisk } from '../src/adapters/sim-disk/index.ts';
+import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
+import type { MetaStore } from '../src/ports/meta-store.ts';
 
 interface Operation {
   readonly text: string;
   readonly go: () => void;
+}
+
+/**
+ * Runs a simulation in its world, with metadata that survive its crashes, and gives the trace; an error carries the
+ * trace up to it.
+ */
+export async function simulate(
+  world: World,
+  run: (meta: MetaStore) => Promise<void>,
+): Promise<readonly string[]> {
+  const meta = await openSqliteMetaStore(':memory:');
+  try {
+    await run(meta);
+    return world.trace;
+  } catch (error) {
+    throw Object.assign(error as Error, { trace: world.trace });
+  } finally {
+    await meta.close();
+  }
 }
 
 /** More steps than this without an end count as a hang. */

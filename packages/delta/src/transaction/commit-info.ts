@@ -1,7 +1,8 @@
+import manifest from '../../package.json' with { type: 'json' };
 import type { CommitInfo } from '../log/actions.ts';
 
 /** Names this library in the commits that it writes. */
-export const ENGINE_INFO = 'Sluice-Delta/0.1.0';
+export const ENGINE_INFO = `Sluice-Delta/${manifest.version}`;
 
 export interface OperationDescription {
   readonly operation: string;

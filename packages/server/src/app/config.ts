@@ -52,8 +52,11 @@ export function loadConfig({ flags, environment, file }: ConfigSources): Config 
       .filter(([, value]) => value !== undefined && value !== ''),
   );
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  parse(fromEnvironment, 'the environment (SLUICE_…)');
-  const config = settings.parse({ ...fromFile, ...fromEnvironment, ...parsePartial(given) });
+  const config = settings.parse({
+    ...fromFile,
+    ...parse(fromEnvironment, 'the environment (SLUICE_…)'),
+    ...parse(given, 'the command line'),
+  });
   if (config.dev && !isLoopback(config.host)) {
     throw new AppError({
       code: 'config',
@@ -64,15 +67,11 @@ export function loadConfig({ flags, environment, file }: ConfigSources): Config 
   return { ...config, data: resolve(config.data) };
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function parsePartial(given: Record<string, unknown>): Record<string, unknown> {
-  parse(given, 'the command line');
-  return given;
-}
-
+/** The values as they were given, once they are known to be settings; rejects with where they come from. */
 function parse(values: unknown, source: string): Record<string, unknown> {
   const result = settings.partial().safeParse(values);
   if (result.success) return values as Record<string, unknown>;

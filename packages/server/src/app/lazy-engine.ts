@@ -1,11 +1,12 @@
 import type { Engine } from '@sluice/delta';
+import type { DuckDbEngine } from '@sluice/delta/duckdb';
 
 /**
  * The engine that reads and writes Parquet, started with its first use: a server that only takes in records never
  * pays its 90 MB.
  */
 export class LazyEngine implements Engine {
-  #engine: Promise<DuckDbEngineModule> | undefined;
+  #engine: Promise<DuckDbEngine> | undefined;
 
   async writeParquet(request: Parameters<Engine['writeParquet']>[0]): ReturnType<Engine['writeParquet']> {
     return (await this.#started()).writeParquet(request);
@@ -21,12 +22,14 @@ export class LazyEngine implements Engine {
     await engine?.close();
   }
 
-  #started(): Promise<DuckDbEngineModule> {
-    this.#engine ??= import('@sluice/delta/duckdb').then(({ DuckDbEngine }) => DuckDbEngine.create());
+  #started(): Promise<DuckDbEngine> {
+    this.#engine ??= import('@sluice/delta/duckdb')
+      .then((module) => module.DuckDbEngine.create())
+      .catch((error: unknown) => {
+        // The next use tries again.
+        this.#engine = undefined;
+        throw error;
+      });
     return this.#engine;
   }
 }
-
-type DuckDbEngineModule = Awaited<
-  ReturnType<(typeof import('@sluice/delta/duckdb'))['DuckDbEngine']['create']>
->;

@@ -3,6 +3,7 @@
  * in which they need one another; the port is opened last, so that a server that answers is whole.
  */
 import { join } from 'node:path';
+import manifest from '../../package.json' with { type: 'json' };
 import { LocalStore } from '@sluice/delta';
 import { createDuckDbSql } from '../adapters/duckdb-sql/index.ts';
 import { createNodeDisk } from '../adapters/node-disk/index.ts';
@@ -135,7 +136,7 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
         streams,
         delivery,
         catalog,
-        version: VERSION,
+        version: manifest.version,
         uptimeMs: () => Math.round(performance.now() - startedMs),
       }),
       authenticate: config.dev
@@ -165,8 +166,6 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
     },
   };
 }
-
-const VERSION = '0.1.0';
 
 function withClose<Role extends object>(role: Role, close: () => Promise<void> | void = () => undefined) {
   return Object.assign(role, { close });

@@ -1,4 +1,5 @@
 /** Cheap tests of puts, and the texts of answers, without an object for each record. */
+import { assert } from '../../base/assert.ts';
 import {
   sequenceNumberOf,
   type Appended,
@@ -124,38 +125,39 @@ const ANSWER_TAIL = Buffer.from(']}');
  * all of it.
  */
 export function putRecordsAnswer({ shards, offsets }: Appended): Buffer {
-  let size = ANSWER_HEAD.length + ANSWER_TAIL.length - 1;
-  for (const shard of shards) size += entryOf(shard).bytes.length;
-  const answer = Buffer.allocUnsafe(size);
+  const answer = Buffer.allocUnsafe(
+    ANSWER_HEAD.length + shards.length * ENTRY_BYTES - 1 + ANSWER_TAIL.length,
+  );
   answer.set(ANSWER_HEAD);
   let at = ANSWER_HEAD.length;
   for (let index = 0; index < shards.length; index++) {
-    const { bytes, numberEnd } = entryOf(shards[index]!);
-    // The last one's comma is overwritten by the tail.
-    answer.set(index === shards.length - 1 ? bytes.subarray(0, -1) : bytes, at);
-    writeDigits(answer, at + numberEnd, offsets[index]!);
-    at += bytes.length;
+    const entry = entryOf(shards[index]!);
+    // The tail is written over the last one's comma.
+    answer.set(entry, at);
+    writeDigits(answer, at + NUMBER_END, offsets[index]!);
+    at += ENTRY_BYTES;
   }
   answer.set(ANSWER_TAIL, at - 1);
   return answer;
 }
 
-interface Entry {
-  /** The answer for a record at offset 0, with a comma after it. */
-  readonly bytes: Buffer;
-  /** End of the sequence number, whose last digits are the offset. */
-  readonly numberEnd: number;
-}
+/** A record at offset 0, with a comma after it; the last digits of its sequence number are the offset. */
+const entryText = (shard: ShardRef): string => `${numberText(shard)}","ShardId":"${shard.shardId}"},`;
+const numberText = (shard: ShardRef): string => `{"SequenceNumber":"${sequenceNumberOf(shard, 0)}`;
+
+/** Sequence numbers and shard ids have fixed widths, and so have entries. */
+const ANY_SHARD: ShardRef = { uid: 0, shardId: 'shardId-000000000000' };
+const ENTRY_BYTES = entryText(ANY_SHARD).length;
+const NUMBER_END = numberText(ANY_SHARD).length;
 
 const ENTRIES_MAX = 8192;
-const entries = new Map<number, Entry>();
+const entries = new Map<number, Buffer>();
 
-function entryOf(shard: ShardRef): Entry {
+function entryOf(shard: ShardRef): Buffer {
   const known = entries.get(shard.uid);
   if (known !== undefined) return known;
-  const head = `{"SequenceNumber":"${sequenceNumberOf(shard, 0)}`;
-  const bytes = Buffer.from(`${head}","ShardId":"${shard.shardId}"},`);
-  const entry = { bytes, numberEnd: head.length };
+  const entry = Buffer.from(entryText(shard));
+  assert(entry.length === ENTRY_BYTES, `entries have one width: ${shard.shardId}`);
   if (entries.size >= ENTRIES_MAX) entries.clear();
   entries.set(shard.uid, entry);
   return entry;

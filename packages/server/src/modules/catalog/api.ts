@@ -8,7 +8,7 @@ export interface Catalog {
   createDatabase(input: DatabaseInput): Promise<Database>;
   database(name: string): Promise<Database>;
   databases(page: Page): Promise<Paged<Database>>;
-  /** Refused with `database-not-empty` unless it holds no table or `cascade` is set; files of its tables stay. */
+  /** Refused with `database-not-empty` while it holds a table; its directory stays. */
   deleteDatabase(name: string): Promise<void>;
 
   /** Creates the row and, for a Delta table without a log at its location, the log. */

@@ -229,7 +229,9 @@ export class SimDisk {
       const start = page * PAGE_BYTES;
       // A page may be torn within.
       const end = this.#random.chance(0.1) ? start + this.#random.below(PAGE_BYTES) : start + PAGE_BYTES;
-      if (start < size) inode.content.copy(content, start, start, Math.min(end, size));
+      // Beyond the content nothing was written: the file was cut there.
+      if (start < Math.min(size, inode.content.length))
+        inode.content.copy(content, start, start, Math.min(end, size));
     }
     return { content, durable: Buffer.from(content), dirty: new Set(), lied: new Set() };
   }

@@ -2,6 +2,8 @@
 export interface StreamsLimits {
   /** A segment is sealed when the next group would make it larger. */
   readonly segmentBytesMax: number;
+  /** Zeros that a small group is followed by in the file; at most `ROOM_BYTES_MAX`, 0 for none. */
+  readonly roomBytes: number;
   /** One write and sync. */
   readonly groupBytesMax: number;
   /** Encoded and not yet durable; beyond it appends are refused with `overloaded`. */
@@ -24,8 +26,11 @@ export interface StreamsLimits {
 
 const MIB = 2 ** 20;
 
+export const ROOM_BYTES_MAX = MIB;
+
 export const DEFAULT_LIMITS: StreamsLimits = {
   segmentBytesMax: 128 * MIB,
+  roomBytes: MIB,
   groupBytesMax: 8 * MIB,
   unsyncedBytesMax: 64 * MIB,
   batchBytesMax: 24 * MIB,

@@ -157,7 +157,7 @@ test('a position in time is the first record that arrived then or later', async 
 });
 
 test('a full disk refuses, loses nothing and goes on when there is space (I1)', async () => {
-  const { disk, streams, shard, world } = await setUp();
+  const { disk, streams, shard, world } = await setUp({ roomBytes: 0 });
   await appendTexts(streams, 's', 'kept');
   disk.capacityBytes = disk.usedBytes() + 50;
   for (let attempt = 0; attempt < 3; attempt++)
@@ -202,7 +202,7 @@ test('a failed sync is told once to whoever must start a new process', async () 
 });
 
 test('a torn tail is cut; damage before it stops the start (I4)', async () => {
-  const { disk, streams, shard, world } = await setUp();
+  const { disk, streams, shard, world } = await setUp({ roomBytes: 0 });
   for (const text of ['a', 'b', 'c']) await appendTexts(streams, 's', text);
   const path = '/data/journal/0000000001.seg';
   const size = disk.contentOf(path)!.length;
@@ -217,6 +217,31 @@ test('a torn tail is cut; damage before it stops the start (I4)', async () => {
     code: 'damaged',
     message: /0000000001\.seg at byte/,
   });
+});
+
+test('room behind the batches is cut at the end, by a restart and where the disk is full', async () => {
+  const { disk, streams, shard, world } = await setUp({ roomBytes: 4_096 });
+  const path = '/data/journal/0000000001.seg';
+  const size = (): number => disk.contentOf(path)!.length;
+  await appendTexts(streams, 's', 'a');
+  const withRoom = size();
+  await appendTexts(streams, 's', 'b');
+  assert.equal(size(), withRoom, 'the second group lies in the room of the first');
+  disk.losePower();
+  const again = await openStreams({ ...world, disk: disk.attach() }, { roomBytes: 4_096 });
+  assert.deepEqual(await readAll(again, shard), ['a', 'b']);
+  const cut = size();
+  assert.ok(cut < withRoom - 3_000, 'the room is not part of the log');
+  disk.capacityBytes = disk.usedBytes() + 400;
+  await appendTexts(again, 's', 'c');
+  assert.ok(size() - cut <= 400, 'without space for room the group is written alone');
+  disk.capacityBytes = Infinity;
+  await appendTexts(again, 's', 'd');
+  assert.ok(size() > cut + 4_096);
+  await again.close();
+  assert.ok(size() < cut + 1_000, 'a clean end leaves no room');
+  const last = await openStreams({ ...world, disk: disk.attach() });
+  assert.deepEqual(await readAll(last, shard), ['a', 'b', 'c', 'd']);
 });
 
 test('damage in a sealed segment is reported to its readers, a broken index is made again', async () => {

@@ -26,6 +26,23 @@ export function mustRoll(
   return segment.end > segment.headerBytes && segment.end + group.bytes > bounds.segmentBytesMax;
 }
 
+/** Groups up to this size are followed by room; larger ones would only pay for writing it. */
+const SMALL_GROUP_BYTES_MAX = 64 * 1024;
+
+/**
+ * Zeros to write behind a group of `bytes`, so that the groups after it overwrite blocks that the file has already:
+ * their syncs need not change the file's size, which makes them two to four times as fast on ext4.
+ */
+export function roomAfter(
+  segment: { readonly end: number; readonly room: number },
+  bytes: number,
+  bounds: { readonly roomBytes: number; readonly segmentBytesMax: number },
+): number {
+  const end = segment.end + bytes;
+  if (bytes > SMALL_GROUP_BYTES_MAX || end <= segment.room) return 0;
+  return Math.max(0, Math.min(bounds.roomBytes, bounds.segmentBytesMax - end));
+}
+
 /** Whether an append of `bytes` is refused for now. One alone is always taken. */
 export function isOverloaded(unsyncedBytes: number, bytes: number, unsyncedBytesMax: number): boolean {
   return unsyncedBytes > 0 && unsyncedBytes + bytes > unsyncedBytesMax;

@@ -10,9 +10,9 @@ import type { Random } from '../../../ports/random.ts';
 import type { StreamsError } from '../api.ts';
 import { markBatch, placeBatch } from '../core/batch-encoder.ts';
 import { aligned } from '../core/batch-format.ts';
-import { groupSize, isOverloaded, mustRoll } from '../core/group.ts';
+import { groupSize, isOverloaded, mustRoll, roomAfter } from '../core/group.ts';
 import { isDiskError, storageFailed, storageFull, streamsError } from '../errors.ts';
-import type { StreamsLimits } from '../limits.ts';
+import { ROOM_BYTES_MAX, type StreamsLimits } from '../limits.ts';
 import { readPiece } from './cold-read.ts';
 import { journalMetrics, type JournalMetrics } from './journal-metrics.ts';
 import type { Piece } from './piece.ts';
@@ -48,6 +48,8 @@ export interface ActiveSegment {
   readonly file: DiskFile;
   /** End of the durable batches. */
   end: number;
+  /** End of the file when zeros follow the batches; at or before `end` when none do. */
+  room: number;
   readonly columns: Map<number, EntryColumns>;
   /** Reads under way; the file is closed after them. */
   readonly reads: Set<Promise<unknown>>;
@@ -75,6 +77,7 @@ export interface JournalOptions {
 const CARVED_BYTES_MAX = 64 * 1024;
 const SLAB_BYTES = 512 * 1024;
 const SALT_BYTES = 6;
+const ZEROS = Buffer.alloc(ROOM_BYTES_MAX);
 
 export class Journal {
   readonly #options: JournalOptions;
@@ -202,7 +205,7 @@ export class Journal {
     place(group, { position: start, durableTo: start, salt: active.header.salt, arrivalMs });
     const pieces = joined(group, active.header.number, start);
     const buffers = pieces.map((piece) => piece.buffer);
-    await this.#write(active, buffers, start);
+    await this.#write(active, { buffers, bytes, position: start });
     const startMs = this.#options.clock.monotonicMs();
     try {
       await active.file.sync();
@@ -223,18 +226,32 @@ export class Journal {
   }
 
   /** A write that fails leaves nothing behind: either the file is cut back, or it takes no more. */
-  async #write(active: ActiveSegment, buffers: readonly Buffer[], position: number): Promise<void> {
+  async #write(
+    active: ActiveSegment,
+    group: { buffers: readonly Buffer[]; bytes: number; position: number },
+    room = roomAfter(active, group.bytes, this.#options.limits),
+  ): Promise<void> {
+    const { buffers, bytes, position } = group;
     try {
-      await active.file.write(buffers, position);
+      if (room === 0) return await active.file.write(buffers, position);
+      await active.file.write([...buffers, ZEROS.subarray(0, room)], position);
+      active.room = position + bytes + room;
     } catch (error) {
       if (!isDiskError(error, 'no-space')) throw this.#fail(error);
-      try {
-        await active.file.truncate(position);
-        active.cut = true;
-      } catch (cutError) {
-        throw this.#fail(cutError);
-      }
+      await this.#cut(active, position);
+      // The room is for speed only; without it the group may fit.
+      if (room > 0) return this.#write(active, group, 0);
       throw storageFull(error);
+    }
+  }
+
+  async #cut(active: ActiveSegment, position: number): Promise<void> {
+    try {
+      await active.file.truncate(position);
+      active.room = position;
+      active.cut = true;
+    } catch (error) {
+      throw this.#fail(error);
     }
   }
 
@@ -276,6 +293,7 @@ export class Journal {
     const old = this.#active;
     if (old.end === old.headerBytes) return;
     try {
+      if (old.room > old.end) await this.#cut(old, old.end);
       // Bytes that were cut off must not come back in a segment that counts as whole.
       if (old.cut) await old.file.sync();
       this.#active = await newSegment(this.#options, {
@@ -315,7 +333,7 @@ export class Journal {
   /** Vouches for the last group, so that damage to it is told apart from a torn tail. */
   async #mark(): Promise<void> {
     if (this.#marked || this.#failure !== undefined) return;
-    const { file, end, header } = this.#active;
+    const { file, end, room, header } = this.#active;
     const mark = markBatch({
       position: end,
       durableTo: end,
@@ -324,6 +342,7 @@ export class Journal {
     });
     try {
       await file.write([mark], end);
+      if (room > end + mark.length) await file.truncate(end + mark.length);
       await file.sync();
     } catch (error) {
       this.#options.logger.warn({ error }, 'the end of the log was not marked');
@@ -388,6 +407,7 @@ async function newSegment(
     headerBytes: bytes.length,
     file,
     end: bytes.length,
+    room: 0,
     columns: new Map(),
     reads: new Set(),
     cut: false,

@@ -35,6 +35,8 @@ export async function recover(
   create: (facts: { number: number; startArrivalMs: number }) => Promise<ActiveSegment>,
 ): Promise<Recovered> {
   const { disk, directory, limits, logger } = options;
+  // A process that was killed between a rename and its sync left a name that a power loss would still take.
+  await disk.syncDirectory(directory);
   const names = await disk.list(directory);
   for (const name of names.filter((found) => found.endsWith(UNFINISHED)))
     await disk.remove(`${directory}/${name}`);
@@ -97,6 +99,7 @@ async function reopen(
       headerBytes,
       file,
       end: scanned.end,
+      room: 0,
       columns,
       reads: new Set<Promise<unknown>>(),
       cut: false,

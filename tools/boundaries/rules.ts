@@ -17,6 +17,7 @@ const orderRules = MODULE_ORDER.slice(0, -1).map((module, position) => ({
 /** Each engine's package and the only places that import it. */
 const ENGINES: Readonly<Record<string, string>> = {
   '@duckdb/node-api': `packages/delta/src/duckdb/|${server('adapters/duckdb-sql/')}|${server('cli/demo/')}|packages/server/bench/|\\.test\\.ts$|/testing/`,
+  '@aws-sdk/client-s3': `packages/delta/src/s3/|packages/delta/test/|packages/conformance/|\\.test\\.ts$`,
   kysely: `${server('adapters/sqlite/')}|${server('ports/meta-store')}|${server('modules/[^/]+/(store|.*-store|.*store.*|tables|.*registry.*|.*migrations.*)[^/]*\\.ts$')}`,
   pino: server('adapters/pino/'),
   'prom-client': server('adapters/prometheus/'),

@@ -38,7 +38,7 @@ it('racing processes get contiguous versions and lose no row', async () => {
   );
   assert.equal(snapshot.rowCount, WRITERS * APPENDS * 2);
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
-  const sql = `SELECT writer, "at", count(*) AS n FROM (${snapshot.scan().sql}) GROUP BY ALL`;
+  const sql = `SELECT writer, "at", count(*) AS n FROM (${(await snapshot.scan()).sql}) GROUP BY ALL`;
   const groups = (await connection.runAndReadAll(sql)).getRowObjectsJson();
   assert.equal(groups.length, WRITERS * APPENDS);
   assert.ok(groups.every(({ n }) => n === '2'));

@@ -14,8 +14,14 @@ export type Retry = 'never' | 'same' | 'backoff';
  * - `unsupported-type`: a type that Delta or this library can't store.
  * - `invalid-schema`, `invalid-property`, `invalid-data`: the caller's schema, table property or rows are refused.
  * - `not-null`: a row has NULL in a column declared NOT NULL.
+ * - `constraint`: a row breaks a rule of the table, named in the message, or of the operation.
+ * - `invalid-expression`: a condition or an expression of the caller can't be used, or is not safe to.
+ * - `duplicate-match`: a merge would change a row of the table by more than one row of its source.
+ * - `conflict`: other writers changed what the operation reads each time that it was tried; nothing was committed.
+ * - `aborted`: the caller's signal ended the operation; what was committed before stays.
  * - `contention`: other writers won every attempt that the bound allows; nothing was committed.
  * - `outcome-unknown`: the store neither confirmed nor denied the commit.
+ * - `changes-unavailable`: changes that the change feed was asked for were not recorded, or are gone.
  * - `no-space`: the store is full.
  * - `io`: the store failed otherwise.
  * - `engine`: the engine failed to read or write a Parquet file.
@@ -33,6 +39,12 @@ export type DeltaErrorCode =
   | 'invalid-property'
   | 'invalid-data'
   | 'not-null'
+  | 'constraint'
+  | 'invalid-expression'
+  | 'duplicate-match'
+  | 'conflict'
+  | 'aborted'
+  | 'changes-unavailable'
   | 'contention'
   | 'outcome-unknown'
   | 'no-space'
@@ -52,6 +64,7 @@ export interface DeltaErrorOptions {
 
 const RETRY_BY_CODE: Partial<Record<DeltaErrorCode, Retry>> = {
   contention: 'backoff',
+  conflict: 'backoff',
   'outcome-unknown': 'backoff',
   'no-space': 'backoff',
   io: 'backoff',

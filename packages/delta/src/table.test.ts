@@ -57,11 +57,11 @@ describe('create and open', () => {
     await DeltaTable.create(options);
     await assert.rejects(DeltaTable.create(options), { code: 'exists' });
     const refused: Record<string, string>[] = [
-      { 'delta.enableChangeDataFeed': 'true' },
+      { 'delta.enableRowTracking': 'true' },
       { 'delta.checkpointInterval': '0' },
-      { 'delta.columnMapping.mode': 'name' },
+      { 'delta.columnMapping.mode': 'other' },
       { 'delta.unheardOf': '1' },
-      { 'DELTA.appendOnly': 'true' },
+      { 'DELTA.appendOnly': 'maybe' },
       { 'delta.logRetentionDuration': 'a while' },
     ];
     for (const properties of refused) {
@@ -210,8 +210,8 @@ describe('schema and properties', () => {
     const options = inMemory();
     const table = await DeltaTable.create(options);
     await table.append({ source: rowsFrom(1, 1) });
-    assert.deepEqual(await table.addColumns([field('v', 'double')]), { kind: 'committed', version: 2 });
-    assert.deepEqual(await table.addColumns([field('v', 'double')]), { kind: 'unchanged', version: 2 });
+    assert.deepEqual(await table.alter.addColumns([field('v', 'double')]), { kind: 'committed', version: 2 });
+    assert.deepEqual(await table.alter.addColumns([field('v', 'double')]), { kind: 'unchanged', version: 2 });
     await table.append({
       source: { kind: 'rows', rows: [{ id: 2, w: true }] },
       addColumns: [field('w', 'boolean')],
@@ -226,12 +226,12 @@ describe('schema and properties', () => {
       { id: 2, name: null, v: null, w: true },
     ]);
     assert.deepEqual((await table.snapshot({ version: 1 })).schema, options.schema);
-    await assert.rejects(table.addColumns([field('ID', 'long')]), { code: 'invalid-schema' });
+    await assert.rejects(table.alter.addColumns([field('ID', 'long')]), { code: 'invalid-schema' });
   });
 
   it('upgrade the protocol when a column needs it', async () => {
     const table = await DeltaTable.create(inMemory());
-    await table.addColumns([field('t', 'timestamp_ntz')]);
+    await table.alter.addColumns([field('t', 'timestamp_ntz')]);
     const { protocol } = await table.snapshot();
     assert.deepEqual(protocol, {
       minReaderVersion: 3,
@@ -254,9 +254,9 @@ describe('schema and properties', () => {
     const other = await DeltaTable.create(options);
     const table = await DeltaTable.open({ ...options, engine: new Interrupted() });
     const append = { source: rowsFrom(1, 1), txns: [{ appId: 'a', version: 1 }] };
-    meanwhile = () => other.addColumns([field('v', 'double')]);
+    meanwhile = () => other.alter.addColumns([field('v', 'double')]);
     assert.deepEqual(await table.append(append), { kind: 'conflict', reason: 'metadata', version: 1 });
-    meanwhile = () => other.addColumns([field('t', 'timestamp_ntz')]);
+    meanwhile = () => other.alter.addColumns([field('t', 'timestamp_ntz')]);
     assert.deepEqual(await table.append(append), { kind: 'conflict', reason: 'protocol', version: 2 });
     meanwhile = () => other.append({ source: rowsFrom(7, 1), txns: [{ appId: 'a', version: 0 }] });
     assert.deepEqual(await table.append(append), { kind: 'conflict', reason: 'txn', version: 3 });
@@ -268,10 +268,10 @@ describe('schema and properties', () => {
 
   it('set and remove properties', async () => {
     const table = await DeltaTable.create(inMemory({ properties: { a: '1' } }));
-    await table.setProperties({ 'delta.checkpointInterval': '3', a: null });
+    await table.alter.setProperties({ 'delta.checkpointInterval': '3', a: null });
     assert.deepEqual((await table.snapshot()).properties, { 'delta.checkpointInterval': '3' });
-    assert.equal((await table.setProperties({ a: null })).kind, 'unchanged');
-    await assert.rejects(table.setProperties({ 'delta.nope': '1' }), { code: 'invalid-property' });
+    assert.equal((await table.alter.setProperties({ a: null })).kind, 'unchanged');
+    await assert.rejects(table.alter.setProperties({ 'delta.nope': '1' }), { code: 'invalid-property' });
   });
 });
 

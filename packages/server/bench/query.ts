@@ -84,7 +84,7 @@ export async function run(report: Report, rows = ROWS): Promise<void> {
     report.say(`  writing ${rows.toLocaleString('en')} rows in ${FILES} commits`);
     await createTable(catalog, connection, { rows, root });
     const snapshot = await (await catalog.open('bench', 'departures')).snapshot();
-    await connection.run(`SET TimeZone = 'UTC'; CREATE VIEW departures AS ${snapshot.scan().sql}`);
+    await connection.run(`SET TimeZone = 'UTC'; CREATE VIEW departures AS ${(await snapshot.scan()).sql}`);
     const pair = { query, connection };
     for (const [work, sql] of Object.entries(SCANS)) await measure(report, pair, { work, sql, goal: true });
     await measure(report, pair, { work: 'select 42', sql: 'SELECT 42', goal: false });

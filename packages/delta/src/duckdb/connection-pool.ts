@@ -25,6 +25,16 @@ export class ConnectionPool {
     }
   }
 
+  /** With a connection that is closed afterwards, and its temporary tables with it. */
+  async useNew<Result>(task: (connection: DuckDBConnection) => Promise<Result>): Promise<Result> {
+    const connection = await this.#connect();
+    try {
+      return await task(connection);
+    } finally {
+      connection.closeSync();
+    }
+  }
+
   close(): void {
     for (const connection of this.#idle.splice(0)) connection.closeSync();
     this.#instance.closeSync();

@@ -49,7 +49,7 @@ function ndjson(...lines: string[]): { kind: 'ndjson'; file: string } {
 }
 
 async function rowsOf(snapshot: Snapshot, order = '1'): Promise<Record<string, unknown>[]> {
-  const sql = `SELECT * FROM (${snapshot.scan().sql}) ORDER BY ${order}`;
+  const sql = `SELECT * FROM (${(await snapshot.scan()).sql}) ORDER BY ${order}`;
   return (await connection.runAndReadAll(sql)).getRowObjectsJson();
 }
 
@@ -283,8 +283,8 @@ describe('partitions', () => {
     }
     const snapshot = await table.snapshot();
     const version1 = await table.snapshot({ version: 1 });
-    assert.match(version1.scan().sql, /UNION ALL/);
-    assert.doesNotMatch(snapshot.scan().sql, /UNION ALL/);
+    assert.match((await version1.scan()).sql, /UNION ALL/);
+    assert.doesNotMatch((await snapshot.scan()).sql, /UNION ALL/);
     for (const [read, count] of [
       [version1, 10],
       [snapshot, 50],
@@ -310,7 +310,7 @@ describe('scans', () => {
 
   it('have a stub that keeps a query’s filters in its plan', async () => {
     const table = await create(struct({ id: 'long', p: 'string' }), ['p']);
-    const { stubSql } = (await table.snapshot()).scan();
+    const { stubSql } = await (await table.snapshot()).scan();
     assert.deepEqual((await connection.runAndReadAll(stubSql)).getRowObjectsJson(), []);
     const explained = await connection.runAndReadAll(
       `EXPLAIN (FORMAT json) SELECT count(*) FROM (${stubSql}) WHERE id > 5 AND p = 'x'`,

@@ -16,26 +16,39 @@ export function normalisedSource(source: string, partitionFields: readonly Struc
   return `SELECT * REPLACE (${replaced.join(', ')}) FROM (${source})`;
 }
 
-/** Each combination of values once, numbered from 0. */
+/** Numbers the files of one group, from 0. */
+export const CHUNK_COLUMN = 'sluice file chunk';
+
+/** Each combination of values once, numbered from 0; one row without fields, if there are rows. */
 export function selectGroups(table: string, partitionFields: readonly StructField[]): string {
-  const names = partitionFields.map((field) => quoteIdentifier(field.name)).join(', ');
   const group = quoteIdentifier(GROUP_COLUMN);
+  if (partitionFields.length === 0) return `SELECT 0 AS ${group} FROM ${table} LIMIT 1`;
+  const names = partitionFields.map((field) => quoteIdentifier(field.name)).join(', ');
   return `SELECT *, CAST(row_number() OVER () - 1 AS INTEGER) AS ${group} FROM (SELECT DISTINCT ${names} FROM ${table})`;
 }
 
-/** The data columns of each row with the number of its group. */
+/** The data columns of each row with the number of its group, and of the chunk when files have a bound of rows. */
 export function selectGrouped(
   tables: { rows: string; groups: string },
-  fields: { data: readonly StructField[]; partition: readonly StructField[] },
+  options: {
+    data: readonly StructField[];
+    partition: readonly StructField[];
+    rowsPerFile?: number | undefined;
+    sortBy?: string | undefined;
+  },
 ): string {
-  const columns = fields.data.map((field) => `r.${quoteIdentifier(field.name)}`);
-  const matches = fields.partition.map(
+  const columns = options.data.map((field) => `r.${quoteIdentifier(field.name)}`);
+  const matches = options.partition.map(
     ({ name }) => `r.${quoteIdentifier(name)} IS NOT DISTINCT FROM g.${quoteIdentifier(name)}`,
   );
-  return (
-    `SELECT ${columns.join(', ')}, g.${quoteIdentifier(GROUP_COLUMN)} ` +
-    `FROM ${tables.rows} AS r JOIN ${tables.groups} AS g ON ${matches.join(' AND ')}`
-  );
+  const group = quoteIdentifier(GROUP_COLUMN);
+  const joined =
+    `SELECT ${[...columns, `g.${group}`].join(', ')} ` +
+    `FROM ${tables.rows} AS r JOIN ${tables.groups} AS g ON ${matches.length === 0 ? 'true' : matches.join(' AND ')}`;
+  if (options.rowsPerFile === undefined) return joined;
+  const order = options.sortBy === undefined ? '' : ` ORDER BY ${options.sortBy}`;
+  const chunk = `(row_number() OVER (PARTITION BY ${group}${order}) - 1) // ${options.rowsPerFile}`;
+  return `SELECT *, CAST(${chunk} AS INTEGER) AS ${quoteIdentifier(CHUNK_COLUMN)} FROM (${joined})`;
 }
 
 /** An expression for the log's text of a partition value; the connection's time zone must be UTC. */

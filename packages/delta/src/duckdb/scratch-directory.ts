@@ -5,11 +5,16 @@ import { join } from 'node:path';
 
 /** A directory for files that live as long as one call; made on first use. */
 export class ScratchDirectory {
+  readonly #parent: string;
   #path: Promise<string> | undefined;
+
+  constructor(parent = tmpdir()) {
+    this.#parent = parent;
+  }
 
   /** A path that nothing has used yet. */
   async newPath(suffix: string): Promise<string> {
-    this.#path ??= mkdtemp(join(tmpdir(), 'sluice-delta-'));
+    this.#path ??= mkdtemp(join(this.#parent, 'sluice-delta-'));
     return join(await this.#path, randomUUID() + suffix);
   }
 

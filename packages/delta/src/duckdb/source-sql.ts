@@ -1,4 +1,4 @@
-/** SQL that turns a file of NDJSON into rows of a table's types, checked for NOT NULL. */
+/** SQL that turns a file of NDJSON into rows of a table's types, and that checks rows for NOT NULL. */
 import { quoteIdentifier, quotePath, quoteText } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { DataType, StructType } from '../schema/types.ts';
@@ -9,7 +9,7 @@ export const NOT_NULL_MARKER = 'sluice-not-null:';
 /** Bytes of one JSON object; DuckDB reserves twice as many for each thread that reads. */
 const JSON_OBJECT_BYTES_MAX = 16 * 1024 * 1024;
 
-/** A SELECT of the schema's columns from a file. */
+/** A SELECT of the schema's columns from a file; NOT NULL is not checked. */
 export function selectNdjson(file: string, schema: StructType): string {
   const columns = schema.fields.map(
     (field) => `${quoteText(field.name)}: ${quoteText(duckDbType(wireType(field.type)))}`,
@@ -23,11 +23,11 @@ export function selectNdjson(file: string, schema: StructType): string {
     const name = quoteIdentifier(field.name);
     return `${decode(name, { type: field.type, depth: 0 })} AS ${name}`;
   });
-  const source = `SELECT ${decoded.join(', ')} FROM read_json(${quotePath(file)}, ${options.join(', ')})`;
-  return withNullChecks(source, schema);
+  return `SELECT ${decoded.join(', ')} FROM read_json(${quotePath(file)}, ${options.join(', ')})`;
 }
 
-function withNullChecks(source: string, schema: StructType): string {
+/** The source, raising an error with {@link NOT_NULL_MARKER} for a NULL that the schema forbids. */
+export function withNullChecks(source: string, schema: StructType): string {
   const checked = schema.fields.map((field) => {
     const name = quoteIdentifier(field.name);
     const violations = [

@@ -34,6 +34,12 @@ export interface AddFile {
   readonly stats?: string | null;
   readonly tags?: Readonly<Record<string, string | null>> | null;
   readonly deletionVector?: DeletionVectorDescriptor | null;
+  /** Of the file's first row, where rows have ids (table feature rowTracking). */
+  readonly baseRowId?: number | null;
+  /** The first version that had the file's rows, where rows have ids. */
+  readonly defaultRowCommitVersion?: number | null;
+  /** The implementation that clustered the file (table feature clustering). */
+  readonly clusteringProvider?: string | null;
 }
 
 export interface DeletionVectorDescriptor {
@@ -51,8 +57,42 @@ export interface RemoveFile {
   readonly dataChange: boolean;
   readonly extendedFileMetadata?: boolean | null;
   readonly partitionValues?: Readonly<Record<string, string | null>> | null;
+  /** Bytes. */
   readonly size?: number | null;
+  /** JSON text, as of the add that it ends. */
+  readonly stats?: string | null;
+  readonly tags?: Readonly<Record<string, string | null>> | null;
   readonly deletionVector?: DeletionVectorDescriptor | null;
+  readonly baseRowId?: number | null;
+  readonly defaultRowCommitVersion?: number | null;
+}
+
+/** A file of row changes that only readers of the change feed look at. */
+export interface AddCdcFile {
+  /** As of {@link AddFile}. */
+  readonly path: string;
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  /** Bytes. */
+  readonly size: number;
+  readonly dataChange: false;
+  readonly tags?: Readonly<Record<string, string | null>> | null;
+}
+
+/** In a v2 checkpoint only: a file below `_delta_log/_sidecars` that holds a part of its adds and removes. */
+export interface SidecarAction {
+  /** A file name, or an absolute URI. */
+  readonly path: string;
+  readonly sizeInBytes: number;
+  /** Milliseconds since 1970. */
+  readonly modificationTime: number;
+  readonly tags?: Readonly<Record<string, string | null>> | null;
+}
+
+/** In a v2 checkpoint only, and in each exactly once. */
+export interface CheckpointMetadataAction {
+  /** That the checkpoint is of. */
+  readonly version: number;
+  readonly tags?: Readonly<Record<string, string | null>> | null;
 }
 
 export interface TxnAction {
@@ -76,6 +116,8 @@ export interface CommitInfo {
   readonly operationParameters?: Readonly<Record<string, unknown>>;
   readonly operationMetrics?: Readonly<Record<string, string>>;
   readonly isBlindAppend?: boolean;
+  readonly readVersion?: number;
+  readonly isolationLevel?: string;
   readonly engineInfo?: string;
   readonly userMetadata?: string;
   /** Unique to one attempt to commit: how a writer knows its own commit again. */
@@ -91,6 +133,9 @@ export interface Action {
   readonly txn?: TxnAction | null;
   readonly domainMetadata?: DomainMetadataAction | null;
   readonly commitInfo?: CommitInfo | null;
+  readonly cdc?: AddCdcFile | null;
+  readonly sidecar?: SidecarAction | null;
+  readonly checkpointMetadata?: CheckpointMetadataAction | null;
 }
 
 /** The key under which the protocol reconciles add and remove: the file and the id of its deletion vector. */

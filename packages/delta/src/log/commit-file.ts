@@ -1,5 +1,12 @@
-import { DeltaError } from '../errors.ts';
 import type { Action } from './actions.ts';
+import { checkedAction } from './checked-action.ts';
+import { DeltaError } from '../errors.ts';
+
+/** Bytes of a log file that are parsed at once, so that a large commit doesn't hold up the event loop. */
+export const SLICE_BYTES = 512 * 1024;
+
+const NEWLINE = 10;
+const COMMIT_INFO = Buffer.from('{"commitInfo":');
 
 /** The bytes of a commit: one action a line. */
 export function encodeCommit(actions: readonly Action[]): Uint8Array {
@@ -9,50 +16,64 @@ export function encodeCommit(actions: readonly Action[]): Uint8Array {
 /** The actions of a commit in its order; throws `corrupt-log`, naming `path` and the line, for anything malformed. */
 export function decodeCommit(bytes: Uint8Array, path: string): Action[] {
   const actions: Action[] = [];
-  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n');
-  for (const [at, line] of lines.entries()) {
-    if (line.trim() === '') continue;
-    actions.push(decodeLine(line, `${path}, line ${at + 1}`));
-  }
+  for (const slice of decodeSlices(bytes, path)) for (const action of slice) actions.push(action);
   return actions;
 }
 
-function decodeLine(line: string, where: string): Action {
+/**
+ * The actions of a commit in its order, those of about {@link SLICE_BYTES} at once, at least one slice. With
+ * `skipCommitInfo` lines that begin as commitInfo are passed over unread where their end is certain. Throws as
+ * {@link decodeCommit}.
+ */
+export function* decodeSlices(
+  bytes: Uint8Array,
+  path: string,
+  options: { skipCommitInfo?: boolean } = {},
+): Generator<Action[], void, undefined> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let line = 0;
+  let start = 0;
+  do {
+    const actions: Action[] = [];
+    const sliceEnd = start + SLICE_BYTES;
+    while (start < buffer.length && start < sliceEnd) {
+      const newline = buffer.indexOf(NEWLINE, start);
+      const end = newline < 0 ? buffer.length : newline;
+      line += 1;
+      // A line without its newline may be cut off: then the rest of the commit is missing too.
+      const isSkipped = options.skipCommitInfo === true && newline >= 0 && isCommitInfo(buffer, start);
+      if (!isSkipped) {
+        const text = buffer.toString('utf8', start, end);
+        if (text.trim() !== '') actions.push(decodeLine(text, { path, line }));
+      }
+      start = end + 1;
+    }
+    yield actions;
+  } while (start < buffer.length);
+}
+
+function isCommitInfo(buffer: Buffer, start: number): boolean {
+  return (
+    buffer.compare(
+      COMMIT_INFO,
+      0,
+      COMMIT_INFO.length,
+      start,
+      Math.min(start + COMMIT_INFO.length, buffer.length),
+    ) === 0
+  );
+}
+
+function decodeLine(text: string, at: { path: string; line: number }): Action {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new DeltaError({ code: 'corrupt-log', message: `${where}: not valid JSON`, cause });
+    throw new DeltaError({
+      code: 'corrupt-log',
+      message: `${at.path}, line ${at.line}: not valid JSON`,
+      cause,
+    });
   }
-  return checkedAction(value, where);
-}
-
-/** Checks the members that replay relies on; unknown actions and members pass, as the protocol demands. */
-export function checkedAction(value: unknown, where: string): Action {
-  const fail = (what: string): never => {
-    throw new DeltaError({ code: 'corrupt-log', message: `${where}: ${what}` });
-  };
-  if (!isRecord(value)) return fail('an action must be a JSON object');
-  const { add, remove, metaData, protocol, txn } = value;
-  if (isRecord(add) && !(typeof add.path === 'string' && typeof add.size === 'number')) {
-    fail('"add" needs a path and a size');
-  }
-  if (isRecord(remove) && typeof remove.path !== 'string') fail('"remove" needs a path');
-  if (isRecord(txn) && !(typeof txn.appId === 'string' && typeof txn.version === 'number')) {
-    fail('"txn" needs an appId and a version');
-  }
-  if (isRecord(metaData) && !['string', 'undefined'].includes(typeof (metaData.schemaString ?? undefined))) {
-    fail('the schemaString of "metaData" is no text');
-  }
-  if (
-    isRecord(protocol) &&
-    !(typeof protocol.minReaderVersion === 'number' && typeof protocol.minWriterVersion === 'number')
-  ) {
-    fail('"protocol" needs minReaderVersion and minWriterVersion');
-  }
-  return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return checkedAction(value, () => `${at.path}, line ${at.line}`);
 }

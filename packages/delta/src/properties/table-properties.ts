@@ -1,86 +1,39 @@
-import { DeltaError } from '../errors.ts';
+/**
+ * What the properties of a table say, typed. A value that a foreign writer got wrong counts as absent, in each of
+ * these.
+ */
+import { isTrue } from './documented.ts';
+import { columnPaths, intervalMs, sizeBytes, wholeNumber } from './text-values.ts';
+
+export { assertSupportedProperties } from './requested-properties.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Commits between two checkpoints. */
 export const CHECKPOINT_INTERVAL_DEFAULT = 10;
-/** How long a removed file's tombstone stays in checkpoints. */
+/** How long a removed file's tombstone stays in checkpoints, and the file on disk. */
 export const TOMBSTONE_RETENTION_MS_DEFAULT = 7 * DAY_MS;
+/** How long commits stay readable one by one. */
+export const LOG_RETENTION_MS_DEFAULT = 30 * DAY_MS;
 /** Leaf columns, from the first, that get statistics. */
 export const INDEXED_COLUMNS_DEFAULT = 32;
+/** Characters of a random directory name. */
+export const RANDOM_PREFIX_LENGTH_DEFAULT = 2;
 
 type Configuration = Readonly<Record<string, string>>;
 
-interface Property {
-  /** What a value must be, for the error's reader. */
-  readonly expected: string;
-  readonly accepts: (value: string) => boolean;
+/** Whether rows may only be added: nothing is updated or deleted. */
+export function appendOnly(configuration: Configuration): boolean {
+  return isTrue(configuration['delta.appendOnly']);
 }
 
-const BOOLEAN: Property = { expected: 'true or false', accepts: (value) => /^(true|false)$/i.test(value) };
-const FALSE: Property = { expected: 'false', accepts: (value) => /^false$/i.test(value) };
-const INTERVAL: Property = {
-  expected: 'an interval such as "interval 7 days"',
-  accepts: (value) => intervalMs(value) !== undefined,
-};
-
-/** The properties in Delta's own name space that a table may be given: those that this library honours. */
-const SUPPORTED: Readonly<Record<string, Property>> = {
-  'delta.appendOnly': BOOLEAN,
-  'delta.checkpointInterval': {
-    expected: 'a whole number from 1',
-    accepts: (value) => wholeNumber(value, 1) !== undefined,
-  },
-  'delta.dataSkippingNumIndexedCols': {
-    expected: 'a whole number from -1 (all columns)',
-    accepts: (value) => wholeNumber(value, -1) !== undefined,
-  },
-  'delta.deletedFileRetentionDuration': INTERVAL,
-  'delta.logRetentionDuration': INTERVAL,
-  'delta.checkpoint.writeStatsAsJson': BOOLEAN,
-  'delta.checkpoint.writeStatsAsStruct': FALSE,
-  'delta.enableChangeDataFeed': FALSE,
-  'delta.enableDeletionVectors': FALSE,
-  'delta.columnMapping.mode': { expected: 'none', accepts: (value) => value === 'none' },
-};
-
-/**
- * Throws `invalid-property` for a `delta.*` property that this library does not honour or whose value it can't take.
- * Properties outside that name space are free.
- */
-export function assertSupportedProperties(properties: Configuration): void {
-  for (const [name, value] of Object.entries(properties)) {
-    if (!name.toLowerCase().startsWith('delta.')) continue;
-    const property = Object.hasOwn(SUPPORTED, name) ? SUPPORTED[name] : undefined;
-    if (property === undefined) {
-      throw new DeltaError({
-        code: 'invalid-property',
-        message: `the table property "${name}" is not supported`,
-        hint: `Supported: ${Object.keys(SUPPORTED).join(', ')}; names that don't begin with "delta." are free.`,
-      });
-    }
-    if (!property.accepts(value)) {
-      throw new DeltaError({
-        code: 'invalid-property',
-        message: `the table property "${name}" can't be "${value}": expected ${property.expected}`,
-      });
-    }
-  }
-}
-
-/** Values that a foreign writer got wrong count as absent, here and below. */
 export function checkpointInterval(configuration: Configuration): number {
   return wholeNumber(configuration['delta.checkpointInterval'], 1) ?? CHECKPOINT_INTERVAL_DEFAULT;
 }
 
-/** Leaf columns with statistics; -1 means all. */
-export function indexedColumns(configuration: Configuration): number {
-  return wholeNumber(configuration['delta.dataSkippingNumIndexedCols'], -1) ?? INDEXED_COLUMNS_DEFAULT;
-}
-
-export function tombstoneRetentionMs(configuration: Configuration): number {
-  const text = configuration['delta.deletedFileRetentionDuration'];
-  return (text === undefined ? undefined : intervalMs(text)) ?? TOMBSTONE_RETENTION_MS_DEFAULT;
+/** The form of the checkpoints to write. */
+export function checkpointPolicy(configuration: Configuration): 'classic' | 'v2' {
+  return configuration['delta.checkpointPolicy'] === 'v2' ? 'v2' : 'classic';
 }
 
 /** Whether checkpoints hold statistics as JSON text. */
@@ -88,32 +41,86 @@ export function checkpointStatsAsJson(configuration: Configuration): boolean {
   return configuration['delta.checkpoint.writeStatsAsJson']?.toLowerCase() !== 'false';
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  millisecond: 1,
-  second: 1000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: DAY_MS,
-  week: 7 * DAY_MS,
-};
-
-/** Milliseconds of a text such as `interval 1 week` or `interval 2 days 3 hours`; undefined for anything else. */
-function intervalMs(text: string): number | undefined {
-  const words = text.trim().toLowerCase().split(/\s+/);
-  if (words[0] === 'interval') words.shift();
-  if (words.length === 0 || words.length % 2 !== 0) return undefined;
-  let total = 0;
-  for (let at = 0; at < words.length; at += 2) {
-    const unitMs = UNIT_MS[(words[at + 1] ?? '').replace(/s$/, '')];
-    const count = wholeNumber(words[at], 0);
-    if (unitMs === undefined || count === undefined) return undefined;
-    total += count * unitMs;
-  }
-  return total;
+/** Whether checkpoints hold statistics and partition values as columns of their own types besides. */
+export function writeStatsAsStruct(configuration: Configuration): boolean {
+  return isTrue(configuration['delta.checkpoint.writeStatsAsStruct']);
 }
 
-function wholeNumber(text: string | undefined, minimum: number): number | undefined {
-  if (text === undefined || !/^-?\d{1,9}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value >= minimum ? value : undefined;
+/** How columns are found in data files. */
+export function columnMappingMode(configuration: Configuration): 'none' | 'name' | 'id' {
+  const mode = configuration['delta.columnMapping.mode'];
+  return mode === 'name' || mode === 'id' ? mode : 'none';
+}
+
+/** The largest column id that was ever given; 0 before the first. */
+export function columnMappingMaxId(configuration: Configuration): number {
+  return wholeNumber(configuration['delta.columnMapping.maxColumnId'], 0) ?? 0;
+}
+
+/** Leaf columns with statistics; -1 means all. {@link dataSkippingStatsColumns} comes before it. */
+export function indexedColumns(configuration: Configuration): number {
+  return wholeNumber(configuration['delta.dataSkippingNumIndexedCols'], -1) ?? INDEXED_COLUMNS_DEFAULT;
+}
+
+/**
+ * Paths of the columns that get statistics, each with all leaves below it, compared without regard to case; undefined
+ * where the count of {@link indexedColumns} decides.
+ */
+export function dataSkippingStatsColumns(configuration: Configuration): string[][] | undefined {
+  const text = configuration['delta.dataSkippingStatsColumns'];
+  return text === undefined ? undefined : columnPaths(text);
+}
+
+/** How long a removed file stays, in milliseconds. */
+export function tombstoneRetentionMs(configuration: Configuration): number {
+  return interval(configuration['delta.deletedFileRetentionDuration']) ?? TOMBSTONE_RETENTION_MS_DEFAULT;
+}
+
+/** How long commits stay in the log, in milliseconds. */
+export function logRetentionMs(configuration: Configuration): number {
+  return interval(configuration['delta.logRetentionDuration']) ?? LOG_RETENTION_MS_DEFAULT;
+}
+
+/** Whether expired commits and checkpoints are removed from the log. */
+export function enableExpiredLogCleanup(configuration: Configuration): boolean {
+  return configuration['delta.enableExpiredLogCleanup']?.toLowerCase() !== 'false';
+}
+
+export function enableChangeDataFeed(configuration: Configuration): boolean {
+  return isTrue(configuration['delta.enableChangeDataFeed']);
+}
+
+/** Whether deletes may write deletion vectors; files that have some are read either way. */
+export function enableDeletionVectors(configuration: Configuration): boolean {
+  return isTrue(configuration['delta.enableDeletionVectors']);
+}
+
+export function enableInCommitTimestamps(configuration: Configuration): boolean {
+  return isTrue(configuration['delta.enableInCommitTimestamps']);
+}
+
+/** Whether columns may be changed to wider types. */
+export function enableTypeWidening(configuration: Configuration): boolean {
+  return isTrue(configuration['delta.enableTypeWidening']);
+}
+
+/** What a transaction that reads is checked against. */
+export function isolationLevel(configuration: Configuration): 'Serializable' | 'WriteSerializable' {
+  return configuration['delta.isolationLevel'] === 'WriteSerializable' ? 'WriteSerializable' : 'Serializable';
+}
+
+/** Bytes that a data file should have; undefined where the table doesn't say. */
+export function targetFileSizeBytes(configuration: Configuration): number | undefined {
+  const text = configuration['delta.targetFileSize'];
+  return text === undefined ? undefined : sizeBytes(text);
+}
+
+/** Characters of the random directory that takes the place of partition directories; undefined where none does. */
+export function randomFilePrefixLength(configuration: Configuration): number | undefined {
+  if (!isTrue(configuration['delta.randomizeFilePrefixes'])) return undefined;
+  return wholeNumber(configuration['delta.randomPrefixLength'], 1) ?? RANDOM_PREFIX_LENGTH_DEFAULT;
+}
+
+function interval(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : intervalMs(text);
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MetadataAction, ProtocolAction } from '../log/actions.ts';
 import { field, struct, type StructField } from '../schema/types.ts';
-import { assertReadable, assertWritable, type TableShape, upgradedProtocol } from './features.ts';
+import {
+  assertReadable,
+  assertRemovable,
+  assertWritable,
+  type TableShape,
+  upgradedProtocol,
+} from './features.ts';
 
 function table(
   protocol: ProtocolAction,
@@ -33,11 +39,8 @@ const version3 = (...readerFeatures: string[]): ProtocolAction => ({
 describe('reading', () => {
   it('is refused by the names of the features that are missing', () => {
     for (const feature of [
-      'deletionVectors',
-      'columnMapping',
-      'v2Checkpoint',
-      'typeWidening',
-      'variantType',
+      'variantShredding',
+      'variantShredding-preview',
       'catalogManaged',
       'fromTheFuture',
       'toString',
@@ -47,49 +50,48 @@ describe('reading', () => {
         message: new RegExp(`table feature ${feature}$`),
       });
     }
-    assert.throws(() => assertReadable(table(version3('deletionVectors', 'v2Checkpoint'))), {
-      message: /features deletionVectors, v2Checkpoint/,
+    assert.throws(() => assertReadable(table(version3('fromTheFuture', 'catalogManaged'))), {
+      message: /features fromTheFuture, catalogManaged/,
     });
     assert.throws(() => assertReadable(table({ minReaderVersion: 4, minWriterVersion: 7 })), {
       message: /reader version 4/,
     });
   });
 
-  it('is allowed where nothing is used that is missing', () => {
-    assertReadable(table(version3('timestampNtz', 'vacuumProtocolCheck')));
+  it('is allowed with every feature that is honoured, and where nothing is used that is missing', () => {
+    assertReadable(
+      table(
+        version3(
+          'timestampNtz',
+          'vacuumProtocolCheck',
+          'columnMapping',
+          'deletionVectors',
+          'v2Checkpoint',
+          'typeWidening',
+          'variantType',
+        ),
+      ),
+    );
     assertReadable(table({ minReaderVersion: 2, minWriterVersion: 5 }));
     assertReadable(table(version7('rowTracking', 'clustering', 'inCommitTimestamp')));
-    assert.throws(
-      () =>
-        assertReadable(
-          table(
-            { minReaderVersion: 2, minWriterVersion: 5 },
-            { configuration: { 'delta.columnMapping.mode': 'id' } },
-          ),
-        ),
-      { message: /columnMapping/ },
-    );
   });
 });
 
 describe('writing', () => {
   const legacy = (minWriterVersion: number): ProtocolAction => ({ minReaderVersion: 1, minWriterVersion });
-  const marked = (key: string): StructField[] => [field('id', 'long', { metadata: { [key]: 'x' } })];
 
-  it('is refused for features that are in use', () => {
+  it('is refused for features that this library does not honour', () => {
     const cases: [TableShape, string][] = [
-      [table(legacy(2), { fields: marked('delta.invariants') }), 'invariants'],
-      [table(legacy(3), { configuration: { 'delta.constraints.c': 'id > 0' } }), 'checkConstraints'],
-      [table(legacy(4), { fields: marked('delta.generationExpression') }), 'generatedColumns'],
-      [table(legacy(6), { fields: marked('delta.identity.start') }), 'identityColumns'],
-      [table(version7('allowColumnDefaults'), { fields: marked('CURRENT_DEFAULT') }), 'allowColumnDefaults'],
-      [
-        table(version7('inCommitTimestamp'), { configuration: { 'delta.enableInCommitTimestamps': 'true' } }),
-        'inCommitTimestamp',
-      ],
       [table(version7('rowTracking')), 'rowTracking'],
-      [table(version7('clustering')), 'clustering'],
+      [table(version7('checkpointProtection')), 'checkpointProtection'],
+      [table(version7('materializePartitionColumns')), 'materializePartitionColumns'],
+      [table(version3('catalogManaged')), 'catalogManaged'],
       [table(version7('fromTheFuture')), 'fromTheFuture'],
+      [
+        table(version7('icebergCompatV2'), { configuration: { 'delta.enableIcebergCompatV2': 'true' } }),
+        'icebergCompatV2',
+      ],
+      [table(version3('variantType'), { fields: [field('v', 'variant')] }), 'variantType'],
     ];
     for (const [shape, feature] of cases) {
       assert.throws(
@@ -99,9 +101,13 @@ describe('writing', () => {
       );
     }
     assert.throws(() => assertWritable(table(legacy(8))), { message: /writer version 8/ });
+    assert.throws(
+      () => assertWritable(table(legacy(5), { configuration: { 'delta.columnMapping.mode': 'name' } })),
+      { code: 'corrupt-log', message: /columnMapping/ },
+    );
   });
 
-  it('is allowed for features that are listed only, or that an append honours', () => {
+  it('is allowed for features that are honoured, or listed only', () => {
     for (let version = 1; version <= 6; version += 1) assertWritable(table(legacy(version)));
     assertWritable(
       table(
@@ -111,14 +117,27 @@ describe('writing', () => {
           'checkConstraints',
           'generatedColumns',
           'identityColumns',
+          'allowColumnDefaults',
           'changeDataFeed',
           'inCommitTimestamp',
           'domainMetadata',
+          'clustering',
           'vacuumProtocolCheck',
+          'icebergCompatV2',
         ),
       ),
     );
-    assertWritable(table(legacy(4), { configuration: { 'delta.enableChangeDataFeed': 'true' } }));
+    assertWritable(table(version3('deletionVectors', 'v2Checkpoint', 'typeWidening', 'variantType')));
+  });
+});
+
+describe('removing rows', () => {
+  it('is refused where rows may only be added', () => {
+    const configuration = { 'delta.appendOnly': 'true' };
+    assert.throws(() => assertRemovable(table(version7('appendOnly'), { configuration })), {
+      code: 'constraint',
+    });
+    assertRemovable(table(version7('appendOnly')));
   });
 });
 

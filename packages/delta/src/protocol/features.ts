@@ -4,9 +4,13 @@
  * is honoured; what a legacy version implies, or a list names, but the table does not use, is no reason to refuse it.
  */
 import type { MetadataAction, ProtocolAction } from '../log/actions.ts';
+import { DeltaError } from '../errors.ts';
+import { appendOnly, columnMappingMode } from '../properties/table-properties.ts';
 import type { StructType } from '../schema/types.ts';
 import { someType } from '../schema/types.ts';
-import { DeltaError } from '../errors.ts';
+import { featuresOf } from './upgrade.ts';
+
+export { featuresOf, protocolFor, upgradedProtocol } from './upgrade.ts';
 
 /** What a feature's use is judged by. */
 export interface TableShape {
@@ -25,59 +29,53 @@ const READER_FEATURES: Readonly<Record<string, Support>> = {
   timestampNtz: 'honoured',
   // Restrains vacuum only.
   vacuumProtocolCheck: 'honoured',
-  columnMapping: 'refused',
-  deletionVectors: 'refused',
-  v2Checkpoint: 'refused',
-  typeWidening: 'refused',
-  'typeWidening-preview': 'refused',
-  variantType: 'refused',
-  'variantType-preview': 'refused',
+  columnMapping: 'honoured',
+  deletionVectors: 'honoured',
+  v2Checkpoint: 'honoured',
+  typeWidening: 'honoured',
+  'typeWidening-preview': 'honoured',
+  variantType: 'honoured',
+  'variantType-preview': 'honoured',
   'variantShredding-preview': 'refused',
   catalogManaged: 'refused',
 };
 
-/** As seen by a blind append or a change of metadata, the only writes there are. */
+/** What a writer of this library does about each feature; one that is missing is refused. */
 const WRITER_FEATURES: Readonly<Record<string, Support>> = {
   appendOnly: 'honoured',
-  timestampNtz: 'honoured',
-  vacuumProtocolCheck: 'honoured',
-  // Kept in checkpoints; nothing here changes a domain.
-  domainMetadata: 'honoured',
-  // An append needs no change files: readers of the feed take its rows from the added files.
+  invariants: 'honoured',
+  checkConstraints: 'honoured',
   changeDataFeed: 'honoured',
-  invariants: { refusedIf: (table) => hasFieldMetadata(table.schema, 'delta.invariants') },
-  checkConstraints: {
-    refusedIf: ({ metadata }) =>
-      Object.keys(metadata.configuration).some((key) => key.startsWith('delta.constraints.')),
-  },
-  generatedColumns: { refusedIf: (table) => hasFieldMetadata(table.schema, 'delta.generationExpression') },
-  identityColumns: { refusedIf: (table) => hasFieldMetadata(table.schema, 'delta.identity.start') },
-  allowColumnDefaults: { refusedIf: (table) => hasFieldMetadata(table.schema, 'CURRENT_DEFAULT') },
-  inCommitTimestamp: { refusedIf: isSet('delta.enableInCommitTimestamps') },
+  generatedColumns: 'honoured',
+  columnMapping: 'honoured',
+  identityColumns: 'honoured',
+  allowColumnDefaults: 'honoured',
+  domainMetadata: 'honoured',
+  clustering: 'honoured',
+  inCommitTimestamp: 'honoured',
+  timestampNtz: 'honoured',
+  deletionVectors: 'honoured',
+  v2Checkpoint: 'honoured',
+  vacuumProtocolCheck: 'honoured',
+  typeWidening: 'honoured',
+  // DuckDB shreds the variants that it writes, which is a feature of its own.
+  variantType: { refusedIf: ({ schema }) => someType(schema, (type) => type === 'variant') },
+  // These bind a writer only where the property is set.
   icebergCompatV1: { refusedIf: isSet('delta.enableIcebergCompatV1') },
   icebergCompatV2: { refusedIf: isSet('delta.enableIcebergCompatV2') },
-  columnMapping: { refusedIf: usesColumnMapping },
-  // Demands row ids of every writer, used or not.
+  icebergCompatV3: { refusedIf: isSet('delta.enableIcebergCompatV3') },
+  icebergWriterCompatV1: { refusedIf: isSet('delta.enableIcebergWriterCompatV1') },
+  icebergWriterCompatV3: { refusedIf: isSet('delta.enableIcebergWriterCompatV3') },
+  'typeWidening-preview': 'honoured',
+  // Demands row ids of every writer, enabled or not.
   rowTracking: 'refused',
-  clustering: 'refused',
-  deletionVectors: 'refused',
-  v2Checkpoint: 'refused',
-  typeWidening: 'refused',
-  variantType: 'refused',
   checkpointProtection: 'refused',
+  materializePartitionColumns: 'refused',
+  'variantType-preview': 'refused',
+  variantShredding: 'refused',
+  'variantShredding-preview': 'refused',
   catalogManaged: 'refused',
 };
-
-/** Features that a legacy writer version implies. */
-const LEGACY_WRITER_FEATURES: readonly (readonly [version: number, feature: string])[] = [
-  [2, 'appendOnly'],
-  [2, 'invariants'],
-  [3, 'checkConstraints'],
-  [4, 'changeDataFeed'],
-  [4, 'generatedColumns'],
-  [5, 'columnMapping'],
-  [6, 'identityColumns'],
-];
 
 /** Throws `unsupported-feature` unless this library reads the table as its protocol demands. */
 export function assertReadable(table: TableShape): void {
@@ -89,16 +87,12 @@ export function assertReadable(table: TableShape): void {
     });
   }
   const refused =
-    protocol.minReaderVersion === 3
-      ? refusedOf(protocol.readerFeatures ?? [], READER_FEATURES, table)
-      : protocol.minReaderVersion === 2 && usesColumnMapping(table)
-        ? ['columnMapping']
-        : [];
+    protocol.minReaderVersion === 3 ? refusedOf(protocol.readerFeatures ?? [], READER_FEATURES, table) : [];
   if (refused.length > 0) throw unsupported('read', refused);
   if (protocol.minReaderVersion < 3 && usesTimestampNtz(table.schema)) throw unlisted('timestampNtz');
 }
 
-/** Throws `unsupported-feature` unless this library may append to the table and change its metadata. */
+/** Throws `unsupported-feature` unless this library may write to the table. */
 export function assertWritable(table: TableShape): void {
   const { protocol } = table;
   if (protocol.minWriterVersion > WRITER_VERSION_MAX) {
@@ -107,45 +101,21 @@ export function assertWritable(table: TableShape): void {
       message: `the table needs writer version ${protocol.minWriterVersion}; this library supports up to ${WRITER_VERSION_MAX}`,
     });
   }
-  const features =
-    protocol.minWriterVersion === 7
-      ? (protocol.writerFeatures ?? [])
-      : LEGACY_WRITER_FEATURES.filter(([version]) => version <= protocol.minWriterVersion).map(
-          ([, feature]) => feature,
-        );
-  const refused = refusedOf(features, WRITER_FEATURES, table);
+  const features = featuresOf(protocol);
+  const refused = refusedOf([...features], WRITER_FEATURES, table);
   if (refused.length > 0) throw unsupported('write', refused);
+  // Readers would look for columns under their own names in files that had them under physical ones.
+  if (usesColumnMapping(table) && !features.has('columnMapping')) throw unlisted('columnMapping');
 }
 
-/** The protocol of a new table: what the oldest readers and writers accept, unless a column needs more. */
-export function protocolFor(schema: StructType): ProtocolAction {
-  if (!usesTimestampNtz(schema)) return { minReaderVersion: 1, minWriterVersion: 2 };
-  return {
-    minReaderVersion: 3,
-    minWriterVersion: 7,
-    readerFeatures: ['timestampNtz'],
-    writerFeatures: ['appendOnly', 'invariants', 'timestampNtz'],
-  };
-}
-
-/**
- * The protocol that a table needs once its schema is `schema`: the one it has, or that one with `timestampNtz` and the
- * features that its old versions implied.
- */
-export function upgradedProtocol(protocol: ProtocolAction, schema: StructType): ProtocolAction {
-  if (!usesTimestampNtz(schema)) return protocol;
-  const implied = LEGACY_WRITER_FEATURES.filter(([version]) => version <= protocol.minWriterVersion);
-  const writerFeatures =
-    protocol.minWriterVersion === 7 ? (protocol.writerFeatures ?? []) : implied.map(([, feature]) => feature);
-  const readerFeatures =
-    protocol.readerFeatures ?? (protocol.minReaderVersion === 2 ? ['columnMapping'] : []);
-  if (protocol.minReaderVersion === 3 && readerFeatures.includes('timestampNtz')) return protocol;
-  return {
-    minReaderVersion: 3,
-    minWriterVersion: 7,
-    readerFeatures: [...new Set([...readerFeatures, 'timestampNtz'])],
-    writerFeatures: [...new Set([...writerFeatures, 'timestampNtz'])],
-  };
+/** Throws `constraint` for a table whose rows may only be added: call it before rows are removed or changed. */
+export function assertRemovable({ metadata }: Pick<TableShape, 'metadata'>): void {
+  if (!appendOnly(metadata.configuration)) return;
+  throw new DeltaError({
+    code: 'constraint',
+    message: "the table is append-only: its rows can't be removed or changed",
+    hint: 'Set the property delta.appendOnly to false first.',
+  });
 }
 
 function refusedOf(
@@ -180,20 +150,10 @@ function isSet(property: string): (table: TableShape) => boolean {
   return ({ metadata }) => metadata.configuration[property]?.toLowerCase() === 'true';
 }
 
-function usesColumnMapping({ metadata }: TableShape): boolean {
-  return (metadata.configuration['delta.columnMapping.mode'] ?? 'none') !== 'none';
-}
-
 function usesTimestampNtz(schema: StructType): boolean {
   return someType(schema, (type) => type === 'timestamp_ntz');
 }
 
-function hasFieldMetadata(schema: StructType, key: string): boolean {
-  return someType(
-    schema,
-    (type) =>
-      typeof type !== 'string' &&
-      type.type === 'struct' &&
-      type.fields.some((field) => field.metadata[key] !== undefined && field.metadata[key] !== null),
-  );
+function usesColumnMapping({ metadata }: TableShape): boolean {
+  return columnMappingMode(metadata.configuration) !== 'none';
 }

@@ -1,19 +1,31 @@
 /** Builds the SELECT that reads a list of files as rows of a table. */
-import { locateFile } from '../log/file-path.ts';
+import type { RowSet } from '../deletion-vectors/index.ts';
+import { assert } from '../errors.ts';
 import type { AddFile } from '../log/actions.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import { partitionConstant } from '../schema/partition-value.ts';
-import type { StructField, StructType } from '../schema/types.ts';
-import { isLocal, joinPath, type ObjectStore } from '../store/object-store.ts';
+import type { StructType } from '../schema/types.ts';
+import { type DeletionForm, deletionForm, fromWithoutRows } from './deleted-rows-sql.ts';
+import { logicalValue } from './logical-value.ts';
+import { recordCount } from '../stats/record-count.ts';
 import { quoteIdentifier } from './quote.ts';
-import { readParquetSql } from './read-parquet-sql.ts';
+import { type ReadColumn, readColumnsSql, readParquetSql } from './read-parquet-sql.ts';
+import type { ScanColumn } from './scan-columns.ts';
 
-export interface ScanSource {
-  readonly store: ObjectStore;
-  readonly root: string;
-  readonly schema: StructType;
-  readonly partitionColumns: readonly string[];
+/** A file with all that its rows depend on. */
+export interface ScanFile {
+  readonly add: AddFile;
+  /** Absolute path on this machine. */
+  readonly path: string;
+  /** Undefined where none is. */
+  readonly deleted: RowSet | undefined;
+  /** How it has the table's columns; files that have them alike share the list. */
+  readonly columns: readonly ScanColumn[];
 }
+
+/** What `rowIds` calls the file's index and the row's position in it. */
+export const FILE_COLUMN = '_sluice_file';
+export const ROW_COLUMN = '_sluice_row';
 
 /**
  * Combinations of partition values that are read by a branch of a UNION each, where DuckDB sees plain constants;
@@ -21,76 +33,133 @@ export interface ScanSource {
  */
 const UNION_BRANCHES_MAX = 16;
 
-/** A SELECT of all columns in schema order, with the table's types; no rows if there are no files. */
-export function scanSql(files: readonly AddFile[], source: ScanSource): string {
-  if (files.length === 0) return `${selectNulls(source.schema)} LIMIT 0`;
-  const dataFields = source.schema.fields.filter(({ name }) => !source.partitionColumns.includes(name));
-  if (source.partitionColumns.length === 0)
-    return `SELECT ${plainColumns(dataFields)} FROM ${read(files, source)}`;
-  const groups = groupByPartition(files, source);
-  if (groups.length <= UNION_BRANCHES_MAX) {
-    return groups.map((group) => selectGroup(group, source)).join(' UNION ALL ');
-  }
-  return selectByFileIndex(files, source);
+/** A SELECT of the columns in their order, under their names and with their types; no rows if there are no files. */
+export function scanSql(
+  files: readonly ScanFile[],
+  columns: readonly ScanColumn[],
+  options: { readonly rowIds?: boolean } = {},
+): string {
+  const rowIds = options.rowIds === true;
+  if (files.length === 0) return selectNothing(columns, rowIds);
+  const partition = columns.filter((column) => column.kind === 'partition');
+  const groups = groupBy([...files.keys()], (at) =>
+    JSON.stringify(partition.map(({ key }) => files[at]?.add.partitionValues[key] ?? null)),
+  );
+  const isConstant = groups.length <= UNION_BRANCHES_MAX;
+  const branches = isConstant ? groups : [[...files.keys()]];
+  return branches
+    .flatMap((branch) => groupBy(branch, (at) => formOf(files[at]) ?? 'whole'))
+    .flatMap((branch) => groupBy(branch, (at) => files[at]?.columns))
+    .map((branch) => {
+      const own = branch.map((at) => files[at] as ScanFile);
+      return selectBranch(
+        { at: branch, files: own },
+        { columns: own[0]?.columns ?? columns, rowIds, isConstant },
+      );
+    })
+    .join(' UNION ALL ');
 }
 
 /** Reads a Parquet file without rows or columns as if it were the table: a plan over it keeps the query's filters. */
 export function stubScanSql(stubFile: string, schema: StructType): string {
-  return `SELECT ${plainColumns(schema.fields)} FROM ${readParquetSql([stubFile], schema.fields)}`;
+  const names = schema.fields.map(({ name }) => quoteIdentifier(name));
+  return `SELECT ${names.join(', ')} FROM ${readParquetSql([stubFile], schema.fields)}`;
 }
 
-function selectNulls(schema: StructType): string {
-  const columns = schema.fields.map(
+function formOf(file: ScanFile | undefined): DeletionForm | undefined {
+  return file?.deleted === undefined ? undefined : deletionForm(file.deleted);
+}
+
+function selectNothing(columns: readonly ScanColumn[], rowIds: boolean): string {
+  const ids = rowIds
+    ? [FILE_COLUMN, ROW_COLUMN].map((name) => `CAST(NULL AS BIGINT) AS ${quoteIdentifier(name)}`)
+    : [];
+  const nulls = columns.map(
     ({ name, type }) => `CAST(NULL AS ${duckDbType(type)}) AS ${quoteIdentifier(name)}`,
   );
-  return `SELECT ${columns.join(', ')}`;
+  return `SELECT ${[...ids, ...nulls].join(', ')} LIMIT 0`;
 }
 
-function selectGroup(files: readonly [AddFile, ...AddFile[]], source: ScanSource): string {
-  const columns = source.schema.fields.map((field) => {
-    const name = quoteIdentifier(field.name);
-    if (!source.partitionColumns.includes(field.name)) return name;
-    return `${partitionConstant(files[0].partitionValues[field.name], field.type)} AS ${name}`;
+/** Some of the files, with their places among all of them. */
+interface Branch {
+  readonly at: readonly number[];
+  readonly files: readonly ScanFile[];
+}
+
+function selectBranch(
+  branch: Branch,
+  options: { columns: readonly ScanColumn[]; rowIds: boolean; isConstant: boolean },
+): string {
+  const { columns, rowIds, isConstant } = options;
+  const { files } = branch;
+  const read: ReadColumn[] = [];
+  const selected = columns.map((column) => {
+    if (column.kind === 'partition') {
+      return `${partitionValue(files, column, isConstant)} AS ${quoteIdentifier(column.name)}`;
+    }
+    // A name that no table's column can hide, nor hide a virtual column of DuckDB's.
+    const name = `_sluice_${read.length}`;
+    read.push({ key: column.key, name, type: column.fileType });
+    return `${logicalValue(`f.${name}`, { from: column.fileType, to: column.type })} AS ${quoteIdentifier(column.name)}`;
   });
-  return `SELECT ${columns.join(', ')} FROM ${read(files, source)}`;
+  if (read.length === 0) read.push({ key: '_sluice_none', name: '_sluice_none', type: 'boolean' });
+  const paths = files.map(({ path }) => path);
+  const source = readColumnsSql(paths, read, { rows: estimatedRows(files) });
+  const ids = rowIds
+    ? [`${originalIndex(branch.at)} AS "${FILE_COLUMN}"`, `f.file_row_number AS "${ROW_COLUMN}"`]
+    : [];
+  return `SELECT ${[...ids, ...selected].join(', ')} FROM ${fromOf(source, files)}`;
 }
 
-function selectByFileIndex(files: readonly AddFile[], source: ScanSource): string {
-  const columns = source.schema.fields.map((field) => {
-    const name = quoteIdentifier(field.name);
-    if (!source.partitionColumns.includes(field.name)) return name;
-    const constants = files.map((file) => partitionConstant(file.partitionValues[field.name], field.type));
-    return `[${constants.join(', ')}][CAST(file_index AS BIGINT) + 1] AS ${name}`;
+function fromOf(source: string, files: readonly ScanFile[]): string {
+  const form = formOf(files[0]);
+  if (form === undefined) return `${source} AS f`;
+  const deleted = files.map((file) => {
+    assert(file.deleted !== undefined, 'a branch has files of one form');
+    return file.deleted;
   });
-  return `SELECT ${columns.join(', ')} FROM ${read(files, source)}`;
+  return fromWithoutRows(source, deleted, form);
 }
 
-function groupByPartition(files: readonly AddFile[], source: ScanSource): [AddFile, ...AddFile[]][] {
-  const groups = new Map<string, [AddFile, ...AddFile[]]>();
-  for (const file of files) {
-    const key = JSON.stringify(source.partitionColumns.map((name) => file.partitionValues[name] ?? null));
+function partitionValue(
+  files: readonly ScanFile[],
+  column: ScanColumn & { kind: 'partition' },
+  isConstant: boolean,
+): string {
+  const constantOf = (file: ScanFile | undefined): string =>
+    partitionConstant(file?.add.partitionValues[column.key], column.type);
+  if (isConstant) return constantOf(files[0]);
+  return `[${files.map(constantOf).join(', ')}][CAST(f.file_index AS BIGINT) + 1]`;
+}
+
+/** The index, among all files, of the one that a row is in. */
+function originalIndex(at: readonly number[]): string {
+  const first = at[0] ?? 0;
+  const isRange = at.every((index, place) => index === first + place);
+  if (isRange) return `CAST(f.file_index AS BIGINT) + ${first}`;
+  return `CAST([${at.join(', ')}] AS BIGINT[])[CAST(f.file_index AS BIGINT) + 1]`;
+}
+
+/** In the order in which the groups first come. */
+function groupBy(items: readonly number[], keyOf: (item: number) => unknown): number[][] {
+  const groups = new Map<unknown, number[]>();
+  for (const item of items) {
+    const key = keyOf(item);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [file]);
-    else group.push(file);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
   }
   return [...groups.values()];
 }
 
-function read(files: readonly AddFile[], source: ScanSource): string {
-  const dataFields = source.schema.fields.filter(({ name }) => !source.partitionColumns.includes(name));
-  return readParquetSql(
-    files.map((file) => filePath(file, source)),
-    dataFields,
+/** Bytes that a row of a file without statistics is taken to have. */
+const ROW_BYTES_ESTIMATE = 64;
+
+/** At least one, since DuckDB takes a relation without rows out of the plan. */
+function estimatedRows(files: readonly ScanFile[]): number {
+  const rows = files.reduce(
+    (sum, { add }) => sum + (recordCount(add.stats) ?? Math.ceil(add.size / ROW_BYTES_ESTIMATE)),
+    0,
   );
-}
-
-function filePath(file: AddFile, { store, root }: ScanSource): string {
-  const location = locateFile(file.path);
-  if (location.kind === 'local') return location.path;
-  const path = joinPath(root, location.path);
-  return isLocal(store) ? store.localPath(path) : path;
-}
-
-function plainColumns(fields: readonly StructField[]): string {
-  return fields.map(({ name }) => quoteIdentifier(name)).join(', ');
+  return Math.max(1, rows);
 }

@@ -16,6 +16,7 @@ const DUCKDB_BY_NAME: Record<PrimitiveName, string> = {
   date: 'DATE',
   timestamp: 'TIMESTAMP WITH TIME ZONE',
   timestamp_ntz: 'TIMESTAMP',
+  variant: 'VARIANT',
 };
 
 const NAME_BY_DUCKDB: Readonly<Record<string, PrimitiveName>> = {

@@ -17,6 +17,7 @@ export const PRIMITIVE_NAMES = [
   'date',
   'timestamp',
   'timestamp_ntz',
+  'variant',
 ] as const;
 
 export type PrimitiveName = (typeof PRIMITIVE_NAMES)[number];

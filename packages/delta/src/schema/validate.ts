@@ -5,14 +5,23 @@ import { canPartition } from './partition-value.ts';
 import type { DataType, StructField, StructType } from './types.ts';
 import { decimalOf, PRIMITIVE_NAMES } from './types.ts';
 
+export interface SchemaRules {
+  /** Whether columns have other names in files (column mapping), so that theirs may have any character. */
+  readonly isMapped?: boolean;
+}
+
 /**
- * Throws `invalid-schema` for a schema without columns, names that are empty or equal without regard to case, and
- * partition columns that are missing, named twice, of a nested or binary type, or all there is; `unsupported-type` for
- * types that aren't Delta's.
+ * Throws `invalid-schema` for a schema without columns, names that are empty, equal without regard to case or, without
+ * column mapping, of characters that Parquet's readers trip over, and partition columns that are missing, named twice,
+ * of a nested or binary type, or all there is; `unsupported-type` for types that aren't Delta's or can't be written.
  */
-export function assertValidSchema(schema: StructType, partitionColumns: readonly string[]): void {
+export function assertValidSchema(
+  schema: StructType,
+  partitionColumns: readonly string[],
+  rules: SchemaRules = {},
+): void {
   if (schema.fields.length === 0) throw invalid('a table needs at least one column');
-  assertFields(schema.fields, '');
+  assertFields(schema.fields, { parent: '', rules });
   for (const column of partitionColumns) {
     const field = schema.fields.find((candidate) => candidate.name === column);
     if (field === undefined) throw invalid(`the partition column "${column}" is not in the schema`);
@@ -29,28 +38,34 @@ export function assertValidSchema(schema: StructType, partitionColumns: readonly
   }
 }
 
-function assertFields(fields: readonly StructField[], parent: string): void {
+interface Place {
+  /** Path of the struct; '' for the table. */
+  readonly parent: string;
+  readonly rules: SchemaRules;
+}
+
+function assertFields(fields: readonly StructField[], { parent, rules }: Place): void {
   const seen = new Set<string>();
   for (const { name, type } of fields) {
     const path = parent === '' ? name : `${parent}.${name}`;
     if (name === '')
       throw invalid(`a column of ${parent === '' ? 'the table' : `"${parent}"`} has an empty name`);
     // Parquet readers split on these, and Spark refuses them.
-    const forbidden = /[ ,;{}()\n\t=]/.exec(name)?.[0];
+    const forbidden = rules.isMapped === true ? undefined : /[ ,;{}()\n\t=]/.exec(name)?.[0];
     if (forbidden !== undefined) {
       throw invalid(
-        `the column name "${path}" has the character ${JSON.stringify(forbidden)}, which Delta forbids`,
+        `the column name "${path}" has the character ${JSON.stringify(forbidden)}, which Delta allows with column mapping only`,
       );
     }
     if (seen.has(name.toLowerCase())) {
       throw invalid(`two columns are named "${path}": names must differ by more than case`);
     }
     seen.add(name.toLowerCase());
-    assertType(type, path);
+    assertType(type, { parent: path, rules });
   }
 }
 
-function assertType(type: DataType, path: string): void {
+function assertType(type: DataType, { parent: path, rules }: Place): void {
   if (typeof type === 'string') {
     const decimal = decimalOf(type);
     const isKnown = (PRIMITIVE_NAMES as readonly string[]).includes(type);
@@ -68,15 +83,21 @@ function assertType(type: DataType, path: string): void {
         `the column "${path}" has the type "${type}": precision is 1 to 38, scale 0 to precision`,
       );
     }
+    if (type === 'variant') {
+      throw new DeltaError({
+        code: 'unsupported-type',
+        message: `the column "${path}" has the type "variant", which this library reads but doesn't write`,
+      });
+    }
     return;
   }
-  if (type.type === 'array') assertType(type.elementType, `${path}[]`);
+  if (type.type === 'array') assertType(type.elementType, { parent: `${path}[]`, rules });
   else if (type.type === 'map') {
-    assertType(type.keyType, `${path}{key}`);
-    assertType(type.valueType, `${path}{value}`);
+    assertType(type.keyType, { parent: `${path}{key}`, rules });
+    assertType(type.valueType, { parent: `${path}{value}`, rules });
   } else {
     if (type.fields.length === 0) throw invalid(`the struct "${path}" has no fields`);
-    assertFields(type.fields, path);
+    assertFields(type.fields, { parent: path, rules });
   }
 }
 

@@ -68,6 +68,8 @@ export function literalFor(literal: Literal, type: DataType): Comparable | undef
 /** Negative, zero or positive; undefined for values of different kinds. */
 export function compareValues(left: Comparable, right: Comparable): number | undefined {
   if (left.kind === 'exact' && right.kind === 'exact') {
+    if (left.scale === right.scale)
+      return left.digits < right.digits ? -1 : left.digits > right.digits ? 1 : 0;
     const scale = Math.max(left.scale, right.scale);
     return sign(scaled(left, scale) - scaled(right, scale));
   }

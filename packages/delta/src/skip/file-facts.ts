@@ -1,8 +1,12 @@
 /** What the log knows of the values of one column in one file. */
+import { type MappingMode, mappingMode, physicalName } from '../column-mapping/index.ts';
 import type { AddFile } from '../log/actions.ts';
 import type { DataType, StructField, StructType } from '../schema/types.ts';
 import { recordCount } from '../stats/record-count.ts';
+import type { TableState } from '../snapshot/table-state.ts';
+import { maximumOf, minimumOf } from './bounds.ts';
 import { type Comparable, comparableOf } from './comparable.ts';
+import { parseKeepingDigits } from './kept-digits.ts';
 import type { ColumnPath } from './predicate.ts';
 
 export interface ColumnFacts {
@@ -19,28 +23,43 @@ interface ParsedStatistics {
   readonly min: unknown;
   readonly max: unknown;
   readonly nullCount: unknown;
+  /** Of the columns that were asked for, by their key. */
+  readonly facts: Map<string, ColumnFacts>;
 }
 
 export interface TableColumns {
   readonly schema: StructType;
   readonly partitionColumns: readonly string[];
+  /** How the log calls the columns; default: by the schema's names. */
+  readonly mode?: MappingMode;
 }
 
-/** Parsed statistics live as long as the log's action, since one file meets many predicates. */
-const parsed = new WeakMap<AddFile, ParsedStatistics>();
+/** The columns of a table, for tests of its files. */
+export function tableColumns(state: TableState): TableColumns {
+  const { schema, metadata } = state;
+  return { schema, partitionColumns: metadata.partitionColumns, mode: mappingMode(state) };
+}
 
 /** A column, or a leaf within one, that a path led to. */
 export interface TableColumn {
   /** As the schema spells them. */
   readonly names: readonly string[];
+  /** As statistics and partition values call them. */
+  readonly physicalNames: readonly string[];
   readonly type: DataType;
+  /** Whether files may have it with a narrower type. */
+  readonly wasWidened: boolean;
   readonly isPartition: boolean;
+  /** Tells the column, with its type, from every other. */
+  readonly key: string;
 }
 
 /** Undefined for paths that lead nowhere in the schema. */
 export function resolveColumn(path: ColumnPath, table: TableColumns): TableColumn | undefined {
   const names: string[] = [];
+  const physicalNames: string[] = [];
   let type: DataType = table.schema;
+  let wasWidened = false;
   for (const name of path) {
     if (typeof type === 'string' || type.type !== 'struct') return undefined;
     const lower = name.toLowerCase();
@@ -49,19 +68,31 @@ export function resolveColumn(path: ColumnPath, table: TableColumns): TableColum
     );
     if (field === undefined) return undefined;
     names.push(field.name);
+    physicalNames.push(physicalName(field, table.mode ?? 'none'));
     type = field.type;
+    wasWidened = field.metadata['delta.typeChanges'] !== undefined;
   }
-  return { names, type, isPartition: names.length === 1 && table.partitionColumns.includes(names[0] ?? '') };
+  const isPartition = names.length === 1 && table.partitionColumns.includes(names[0] ?? '');
+  const key = JSON.stringify([typeof type === 'string' ? type : type.type, wasWidened, ...physicalNames]);
+  return { names, physicalNames, type, wasWidened, isPartition, key };
 }
 
 /** What the log knows of the column in the file. */
 export function columnFacts(file: AddFile, column: TableColumn): ColumnFacts {
-  const { names, type } = column;
-  if (column.isPartition) return partitionFacts(file, names[0] ?? '', type);
-  const statistics = statisticsOf(file);
+  if (column.isPartition) return partitionFacts(file, column.physicalNames[0] ?? '', column.type);
+  const statistics = parsedFiles.of(file);
+  const known = statistics.facts.get(column.key);
+  if (known !== undefined) return known;
+  const facts = factsOf(statistics, column);
+  statistics.facts.set(column.key, facts);
+  return facts;
+}
+
+function factsOf(statistics: ParsedStatistics, column: TableColumn): ColumnFacts {
+  const names = column.physicalNames;
   const nullCount = Number(memberText(statistics.nullCount, names) ?? Number.NaN);
-  const min = boundOf(memberText(statistics.min, names), { type, isMax: false });
-  const max = boundOf(memberText(statistics.max, names), { type, isMax: true });
+  const min = minimumOf(memberText(statistics.min, names), column);
+  const max = maximumOf(memberText(statistics.max, names), column);
   return {
     mayBeNull: nullCount !== 0,
     mayBeValue: statistics.rows === undefined || nullCount !== statistics.rows,
@@ -72,7 +103,9 @@ export function columnFacts(file: AddFile, column: TableColumn): ColumnFacts {
 
 function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFacts {
   const text = file.partitionValues[column];
-  if (text === undefined || text === null || text === '') return { mayBeNull: true, mayBeValue: false };
+  // Every file has a value for every partition column, be it null: nothing is known of one that a writer left out.
+  if (text === undefined) return { mayBeNull: true, mayBeValue: true };
+  if (text === null || text === '') return { mayBeNull: true, mayBeValue: false };
   const value = comparableOf(text, type);
   return {
     mayBeNull: false,
@@ -81,59 +114,41 @@ function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFa
   };
 }
 
-/** Microseconds that a writer who keeps milliseconds may have cut off a maximum. */
-const MILLISECOND_SLACK_MICROS = 999n;
+/** Files whose parsed statistics are kept: up to twice as many, those looked at last. */
+const PARSED_FILES_MAX = 50_000;
 
-function boundOf(
-  text: string | undefined,
-  options: { type: DataType; isMax: boolean },
-): Comparable | undefined {
-  if (text === undefined) return undefined;
-  const { type, isMax } = options;
-  // Some writers leave NaN out of their bounds, and NaN is above every other value.
-  if (isMax && (type === 'double' || type === 'float')) return undefined;
-  const bound = comparableOf(text, type);
-  if (isMax && (bound?.kind === 'instant' || bound?.kind === 'local-time')) {
-    return { ...bound, micros: bound.micros + MILLISECOND_SLACK_MICROS };
+/** Statistics as they were parsed, since one file meets many predicates. Two generations, of which the older goes. */
+class ParsedFiles {
+  #young = new WeakMap<AddFile, ParsedStatistics>();
+  #old = new WeakMap<AddFile, ParsedStatistics>();
+  #count = 0;
+
+  of(file: AddFile): ParsedStatistics {
+    const young = this.#young.get(file);
+    if (young !== undefined) return young;
+    const statistics = this.#old.get(file) ?? parsedStatistics(file);
+    if (this.#count >= PARSED_FILES_MAX) {
+      this.#old = this.#young;
+      this.#young = new WeakMap();
+      this.#count = 0;
+    }
+    this.#young.set(file, statistics);
+    this.#count += 1;
+    return statistics;
   }
-  return bound;
 }
 
-function statisticsOf(file: AddFile): ParsedStatistics {
-  const known = parsed.get(file);
-  if (known !== undefined) return known;
-  const root = parseKeepingDigits(file.stats);
-  const statistics = {
+const parsedFiles = new ParsedFiles();
+
+function parsedStatistics(file: AddFile): ParsedStatistics {
+  const root = typeof file.stats === 'string' ? parseKeepingDigits(file.stats) : undefined;
+  return {
     rows: recordCount(file.stats),
     min: member(root, 'minValues'),
     max: member(root, 'maxValues'),
     nullCount: member(root, 'nullCount'),
+    facts: new Map(),
   };
-  parsed.set(file, statistics);
-  return statistics;
-}
-
-/** The reviver's third parameter, which the compiler's own declarations lack. */
-type ParseWithSource = (
-  text: string,
-  reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
-) => unknown;
-
-/** A number that a double may not hold: so many digits, or a point among them. */
-const LONG_NUMBER = /[\d.]{16}/;
-
-/** JSON with its numbers, where they are long, as their text, so that long digits survive; undefined for damaged statistics. */
-function parseKeepingDigits(text: string | null | undefined): unknown {
-  if (text === null || text === undefined) return undefined;
-  try {
-    // Many times faster, and the rule.
-    if (!LONG_NUMBER.test(text)) return JSON.parse(text);
-    return (JSON.parse as ParseWithSource)(text, (_key, value, context) =>
-      typeof value === 'number' ? (context.source ?? String(value)) : value,
-    );
-  } catch {
-    return undefined;
-  }
 }
 
 function memberText(root: unknown, names: readonly string[]): string | undefined {

@@ -1,11 +1,14 @@
-import type { AddFile, MetadataAction, ProtocolAction } from '../log/actions.ts';
 import { DeltaError } from '../errors.ts';
+import type { AddFile, MetadataAction, ProtocolAction } from '../log/actions.ts';
 import type { StructType } from '../schema/types.ts';
-import { scanSql, type ScanSource, stubScanSql } from '../scan/scan-sql.ts';
+import { prepareFiles, preparedSql } from '../scan/scan-files.ts';
+import { stubScanSql } from '../scan/scan-sql.ts';
 import { STUB_FILE } from '../scan/stub.ts';
 import type { Predicate } from '../skip/predicate.ts';
+import { tableColumns } from '../skip/file-facts.ts';
 import { fileTest } from '../skip/prune.ts';
-import type { ObjectStore } from '../store/object-store.ts';
+import { recordCount } from '../stats/record-count.ts';
+import type { TableIo } from './load.ts';
 import type { TableState } from './table-state.ts';
 
 /** A table at one version; never changes. Its files stay readable until a vacuum elsewhere removes them. */
@@ -27,8 +30,8 @@ export interface Snapshot {
   /** The version that an application last recorded; undefined if it never did. */
   txnVersion(appId: string): number | undefined;
   txns(): ReadonlyMap<string, number>;
-  /** The files to read, and how. */
-  scan(options?: ScanOptions): Scan;
+  /** The files to read, and how. Throws `corrupt-log` for a deletion vector that is damaged. */
+  scan(options?: ScanOptions): Promise<Scan>;
 }
 
 export interface ScanOptions {
@@ -51,15 +54,14 @@ export interface Scan {
   readonly sql: string;
   /** The same columns, without rows: for planning a query to learn its filters. */
   readonly stubSql: string;
+  /**
+   * Lets go of the files that a remote store copied to this machine for the scan; call it once the SQL is no longer run.
+   * Nothing to do for a local store. Idempotent.
+   */
+  readonly release: () => void;
 }
 
-export function createSnapshot(state: TableState, io: { store: ObjectStore; root: string }): Snapshot {
-  const source: ScanSource = {
-    store: io.store,
-    root: io.root,
-    schema: state.schema,
-    partitionColumns: state.metadata.partitionColumns,
-  };
+export function createSnapshot(state: TableState, io: TableIo): Snapshot {
   return {
     version: state.version,
     timestampMs: state.timestampMs,
@@ -74,42 +76,45 @@ export function createSnapshot(state: TableState, io: { store: ObjectStore; root
     files: () => state.files.files(),
     txnVersion: (appId) => state.txns.get(appId)?.version,
     txns: () => new Map([...state.txns].map(([appId, txn]) => [appId, txn.version])),
-    scan: (options) => scan(state, source, options),
+    scan: (options) => scan(state, io, options),
   };
 }
 
-function scan(state: TableState, source: ScanSource, options: ScanOptions = {}): Scan {
-  const test = options.predicate === undefined ? undefined : fileTest(options.predicate, source);
+async function scan(state: TableState, io: TableIo, options: ScanOptions = {}): Promise<Scan> {
+  const { schema } = state;
+  const test = options.predicate === undefined ? undefined : fileTest(options.predicate, tableColumns(state));
   const files: AddFile[] = [];
   let bytes = 0;
   for (const file of state.files.files()) {
-    if (test !== undefined && !test(file)) continue;
-    if (file.deletionVector) throw unlistedVector(file);
+    if (isEmptied(file) || (test !== undefined && !test(file))) continue;
     files.push(file);
     bytes += file.size;
   }
+  const prepared = await prepareFiles({ io }, state, files);
   return {
     files,
     filesSkipped: state.files.count - files.length,
     bytes,
+    release: prepared.release,
     // Built when asked for: a list of many files is a long text.
     get sql() {
-      if (source.schema.fields.length === 0) throw withoutColumns();
-      return scanSql(files, source);
+      if (schema.fields.length === 0) throw withoutColumns();
+      return preparedSql(prepared);
     },
     get stubSql() {
-      if (source.schema.fields.length === 0) throw withoutColumns();
-      return stubScanSql(options.stubFile ?? STUB_FILE, source.schema);
+      if (schema.fields.length === 0) throw withoutColumns();
+      return stubScanSql(options.stubFile ?? STUB_FILE, schema);
     },
   };
 }
 
-/** Reading on would bring deleted rows back. */
-function unlistedVector(file: AddFile): DeltaError {
-  return new DeltaError({
-    code: 'corrupt-log',
-    message: `the file "${file.path}" has a deletion vector, but the table's protocol does not list deletionVectors`,
-  });
+/** Whether every row of the file is deleted. */
+function isEmptied({ deletionVector, stats }: AddFile): boolean {
+  return (
+    deletionVector !== undefined &&
+    deletionVector !== null &&
+    deletionVector.cardinality === recordCount(stats)
+  );
 }
 
 function withoutColumns(): DeltaError {

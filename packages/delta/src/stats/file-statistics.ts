@@ -7,12 +7,17 @@ import type { DataType, StructType } from '../schema/types.ts';
 import { textLowerBound, textUpperBound } from './text-bounds.ts';
 
 /**
- * @param indexed leaf columns, from the first in schema order, that get statistics; -1 for all. Arrays and maps count
- *   as one and get none; partition columns are not in the file and don't count.
+ * @param indexed leaf columns, from the first in schema order, that get statistics, -1 for all; or the test for them, by
+ *   path and place from 0. Arrays and maps count as one and get none; partition columns are not in the file and don't
+ *   count.
  */
 export function fileStatistics(
   file: Pick<WrittenFile, 'rows' | 'columns'>,
-  options: { schema: StructType; partitionColumns: readonly string[]; indexed: number },
+  options: {
+    schema: StructType;
+    partitionColumns: readonly string[];
+    indexed: number | ((path: readonly string[], at: number) => boolean);
+  },
 ): string {
   const byPath = new Map(file.columns.map((column) => [pathKey(column.path), column]));
   const fields = options.schema.fields.filter((field) => !options.partitionColumns.includes(field.name));
@@ -21,7 +26,11 @@ export function fileStatistics(
   const min = new Map<string, Node>();
   const max = new Map<string, Node>();
   const nulls = new Map<string, Node>();
-  for (const leaf of options.indexed < 0 ? leaves : leaves.slice(0, options.indexed)) {
+  const { indexed } = options;
+  const isIndexed =
+    typeof indexed === 'number' ? (_: unknown, at: number) => indexed < 0 || at < indexed : indexed;
+  for (const [at, leaf] of leaves.entries()) {
+    if (!isIndexed(leaf.path, at)) continue;
     const found = byPath.get(pathKey(leaf.path));
     if (found === undefined) continue;
     place(nulls, leaf.path, String(found.nullCount));

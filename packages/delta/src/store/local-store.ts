@@ -1,14 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { readFileSync, type Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { DeltaError, messageOf } from '../errors.ts';
-import type { ByteRange, ListedObject, LocalFiles, ObjectFacts, ObjectStore } from './object-store.ts';
+import type {
+  ByteRange,
+  ListedObject,
+  ListOptions,
+  LocalFiles,
+  ObjectFacts,
+  ObjectStore,
+} from './object-store.ts';
 
 /** Names that end so are unfinished: never listed, left behind by a crash, safe to remove. */
 export const TEMPORARY_SUFFIX = '.tmp';
 /** Files that a listing looks at in parallel. */
 const STATS_IN_FLIGHT_MAX = 32;
+/** Small files that are read before others have their turn. */
+const READS_PER_TURN_MAX = 64;
+/** Names that this library gives to unfinished files and directories, and DuckDB to what becomes such a file. */
+const OWN_TEMPORARY_NAME = /^(tmp_)?\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
 
 /**
  * Objects as files below one directory of a local disk. Several processes may share it; the file system must support
@@ -93,11 +104,60 @@ export class LocalStore implements ObjectStore, LocalFiles {
     });
   }
 
-  async *list(prefix: string, options: { startAfter?: string } = {}): AsyncIterable<ListedObject> {
+  /** Synchronous reads, a few at a time: for small files several times as fast as asynchronous ones. */
+  async readMany(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    const contents: (Uint8Array | undefined)[] = [];
+    for (const [at, path] of paths.entries()) {
+      if (at > 0 && at % READS_PER_TURN_MAX === 0) await new Promise((resolve) => setImmediate(resolve));
+      try {
+        contents.push(readFileSync(this.localPath(path)));
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw storeError('read', path, error);
+        contents.push(undefined);
+      }
+    }
+    return contents;
+  }
+
+  /**
+   * Removes what writers that crashed left unfinished below a path ('' for the whole store), if it was last modified
+   * more than `olderThanMs` before `nowMs`; a day is a good bound. Gives the number of files and directories removed.
+   */
+  async sweepTemporaryFiles(sweep: {
+    directory?: string;
+    olderThanMs: number;
+    nowMs: number;
+  }): Promise<number> {
+    const { directory = '', olderThanMs, nowMs } = sweep;
+    return this.#run('sweep', directory, async () => {
+      const root = this.localPath(directory);
+      const entries = await fs.readdir(root, { withFileTypes: true }).catch(absentAsUndefined);
+      let removed = 0;
+      for (const entry of entries ?? []) {
+        const path = join(root, entry.name);
+        if (OWN_TEMPORARY_NAME.test(entry.name)) {
+          const stats = await fs.stat(path).catch(absentAsUndefined);
+          if (stats === undefined || nowMs - stats.mtimeMs <= olderThanMs) continue;
+          await fs.rm(path, { recursive: true, force: true });
+          removed += 1;
+        } else if (entry.isDirectory()) {
+          const inside = directory === '' ? entry.name : `${directory}/${entry.name}`;
+          removed += await this.sweepTemporaryFiles({ ...sweep, directory: inside });
+        }
+      }
+      return removed;
+    });
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     const startAfter = options.startAfter ?? '';
     const paths: string[] = [];
     await this.#collect(prefix.slice(0, prefix.lastIndexOf('/') + 1), { prefix, startAfter, paths });
     paths.sort();
+    if (options.namesOnly === true) {
+      for (const path of paths) yield { path, sizeBytes: 0, modifiedMs: 0 };
+      return;
+    }
     for (let at = 0; at < paths.length; at += STATS_IN_FLIGHT_MAX) {
       const batch = paths.slice(at, at + STATS_IN_FLIGHT_MAX);
       const facts = await Promise.all(batch.map((path) => this.head(path)));

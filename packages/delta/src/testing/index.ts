@@ -2,4 +2,4 @@
 export { MemoryStore } from './memory-store.ts';
 export { type Fault, FaultyStore, InjectedFault, type StoreCall } from './faulty-store.ts';
 export { JsonEngine, readJsonRows } from './json-engine.ts';
-export { objectStoreContract } from './object-store-contract.ts';
+export { type ContractOptions, objectStoreContract, type StoreAddress } from './object-store-contract.ts';

@@ -34,6 +34,10 @@ export class JsonEngine implements Engine {
   }
 
   async writeParquet(request: WriteRequest): Promise<WrittenFile[]> {
+    if (request.checks !== undefined || request.computed !== undefined || request.fileSchema !== undefined) {
+      const message = 'JsonEngine has no SQL to check, compute or rename columns with';
+      throw new DeltaError({ code: 'engine', message });
+    }
     const rows = (await this.#rowsOf(request.source)).map((row, at) => castRow(row, request, at + 1));
     const data = request.schema.fields.filter(({ name }) => !request.partitionColumns.includes(name));
     const groups = new Map<string, { values: PartitionValues; rows: Row[] }>();
@@ -69,6 +73,7 @@ export class JsonEngine implements Engine {
   async #rowsOf(source: RowSource): Promise<Row[]> {
     // Through text in both cases, so that a row means the same from either.
     if (source.kind === 'rows') return source.rows.map((row) => JSON.parse(rowToNdjson(row)) as Row);
+    if (source.kind === 'sql') throw new DeltaError({ code: 'engine', message: 'JsonEngine has no SQL' });
     if (this.#readFile === undefined) {
       throw new DeltaError({ code: 'engine', message: 'this JsonEngine was made without readFile' });
     }

@@ -1,5 +1,11 @@
 import { DeltaError } from '../errors.ts';
-import type { ByteRange, ListedObject, ObjectFacts, ObjectStore } from '../store/object-store.ts';
+import type {
+  ByteRange,
+  ListedObject,
+  ListOptions,
+  ObjectFacts,
+  ObjectStore,
+} from '../store/object-store.ts';
 
 /**
  * Objects in memory. Deterministic: the same calls give the same answers, and without a clock every write is one
@@ -41,7 +47,7 @@ export class MemoryStore implements ObjectStore {
     this.#set(path, bytes);
   }
 
-  async *list(prefix: string, options: { startAfter?: string } = {}): AsyncIterable<ListedObject> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     const startAfter = options.startAfter ?? '';
     const paths = [...this.#objects.keys()].filter((path) => path.startsWith(prefix) && path > startAfter);
     for (const path of paths.sort()) {

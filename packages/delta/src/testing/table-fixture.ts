@@ -1,6 +1,6 @@
 import { field, struct, type StructType } from '../schema/types.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import type { CreateOptions } from '../table.ts';
+import type { CreateOptions } from '../write/create-table.ts';
 import { JsonEngine } from './json-engine.ts';
 import { MemoryStore } from './memory-store.ts';
 

@@ -10,6 +10,8 @@ export interface OperationDescription {
   readonly operationMetrics?: Readonly<Record<string, number>>;
   readonly userMetadata?: string | undefined;
   readonly isBlindAppend: boolean;
+  readonly readVersion?: number;
+  readonly isolation?: string;
   readonly timestampMs: number;
   readonly txnId: string;
 }
@@ -33,6 +35,8 @@ export function describeCommit(description: OperationDescription): CommitInfo & 
             Object.entries(operationMetrics).map(([name, value]) => [name, String(value)]),
           ),
         }),
+    ...(description.readVersion === undefined ? {} : { readVersion: description.readVersion }),
+    ...(description.isolation === undefined ? {} : { isolationLevel: description.isolation }),
     isBlindAppend: description.isBlindAppend,
     engineInfo: ENGINE_INFO,
     ...(userMetadata === undefined ? {} : { userMetadata }),

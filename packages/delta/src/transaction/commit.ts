@@ -29,16 +29,18 @@ export async function putCommit(
   const path = commitPath(io, commit.version);
   const bytes = encodeCommit(commit.actions);
   let failure: unknown;
+  let mayAppear = false;
   for (let attempt = 1; attempt <= PUT_ATTEMPTS_MAX; attempt += 1) {
     try {
       if ((await io.store.putIfAbsent(path, bytes)) === 'created') return { kind: 'committed' };
     } catch (error) {
       failure = error;
+      mayAppear ||= !isDeltaError(error, 'no-space');
     }
     const outcome = await readBack(io, commit);
     if (outcome.kind === 'found') return outcome.result;
-    // A full store did nothing, and says so.
-    if (isDeltaError(failure, 'no-space')) throw failure;
+    // A full store did nothing, and says so; of an earlier put whose reply was lost it says nothing.
+    if (isDeltaError(failure, 'no-space') && !mayAppear) throw failure;
     failure = outcome.failure ?? failure;
   }
   throw new DeltaError({

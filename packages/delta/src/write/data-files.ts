@@ -1,12 +1,22 @@
 /** Writes rows as data files, and describes them as the log will. */
-import type { PartitionValues, RowSource, WrittenFile } from '../engine.ts';
-import type { AddFile } from '../log/actions.ts';
-import { encodeFilePath, hiveEscape } from '../log/file-path.ts';
-import { indexedColumns } from '../properties/table-properties.ts';
-import type { StructType } from '../schema/types.ts';
+import { physicalSchema } from '../column-mapping/index.ts';
+import type { RowSource, WrittenFile } from '../engine.ts';
+import { DeltaError } from '../errors.ts';
+import type { AddFile, DomainMetadataAction } from '../log/actions.ts';
+import { encodeFilePath } from '../log/file-path.ts';
+import {
+  columnMappingMode,
+  RANDOM_PREFIX_LENGTH_DEFAULT,
+  randomFilePrefixLength,
+  targetFileSizeBytes,
+} from '../properties/table-properties.ts';
+import type { StructField, StructType } from '../schema/types.ts';
 import type { TableIo } from '../snapshot/load.ts';
 import { fileStatistics } from '../stats/file-statistics.ts';
 import { joinPath } from '../store/object-store.ts';
+import { dataFilePath } from './data-file-path.ts';
+import { leafTest } from './indexed-leaves.ts';
+import { hasRules, NO_RULES, type WriteRules } from './prepare.ts';
 
 export interface DataFiles {
   readonly adds: readonly AddFile[];
@@ -23,56 +33,112 @@ export interface DataFilesRequest {
   readonly source: RowSource;
   readonly nowMs: number;
   readonly uuid: () => string;
+  /** What `writeRules` says of the table; default: {@link NO_RULES}. */
+  readonly rules?: WriteRules;
+  /** Of the table: the columns that it is clustered by get statistics. */
+  readonly domains?: ReadonlyMap<string, DomainMetadataAction>;
+  /** Below the table's root; default: the root itself. */
+  readonly directory?: string;
+  /** As in `WriteRequest`; default: `delta.targetFileSize`. */
+  readonly fileSizeBytes?: number;
+  readonly rowsPerFile?: number;
+  readonly sortBy?: string;
 }
 
-/** The files are durable on return; the table does not have them until a commit names them. */
+/**
+ * The files are durable on return; the table does not have them until a commit names them. Names in the log and in the
+ * files are the physical ones. Throws `constraint` for a row that breaks a rule, and the engine's errors.
+ */
 export async function writeDataFiles(io: TableIo, request: DataFilesRequest): Promise<DataFiles> {
-  const { schema, partitionColumns } = request;
+  const { schema, partitionColumns, configuration, rules = NO_RULES } = request;
+  const isMapped = columnMappingMode(configuration) !== 'none';
+  const fileSchema = isMapped ? fileSchemaOf(schema) : schema;
   const written = await io.engine.writeParquet({
     store: io.store,
     schema,
     partitionColumns,
     source: request.source,
     directory: io.root,
-    pathFor: (values) => joinPath(io.root, dataFilePath(values, { partitionColumns, id: request.uuid() })),
+    pathFor: pathNamer(io, request),
+    ...(isMapped ? { fileSchema } : {}),
+    ...(hasRules(rules) ? rules : {}),
+    ...fileBounds(request),
   });
-  const statistics = { schema, partitionColumns, indexed: indexedColumns(request.configuration) };
+  const partitions = partitionColumns.map((name) => ({
+    name,
+    inLog: nameInLog(name, { schema, fileSchema }),
+  }));
+  const statistics = {
+    schema: fileSchema,
+    partitionColumns: partitions.map(({ inLog }) => inLog),
+    indexed: leafTest({ schema, fileSchema, configuration, domains: request.domains }),
+  };
   return {
     adds: written.map((file) => ({
       path: encodeFilePath(file.path.slice(io.root === '' ? 0 : io.root.length + 1)),
-      partitionValues: orderedValues(file, partitionColumns),
+      partitionValues: Object.fromEntries(
+        partitions.map(({ name, inLog }) => [inLog, file.partitionValues[name] ?? null]),
+      ),
       size: file.sizeBytes,
       modificationTime: request.nowMs,
       dataChange: true,
       stats: fileStatistics(file, statistics),
     })),
-    rows: written.reduce((sum, file) => sum + file.rows, 0),
-    bytes: written.reduce((sum, file) => sum + file.sizeBytes, 0),
+    rows: total(written, (file) => file.rows),
+    bytes: total(written, (file) => file.sizeBytes),
     paths: written.map((file) => file.path),
   };
 }
 
-/** Bytes that most file systems allow in a name. */
-const DIRECTORY_NAME_BYTES_MAX = 200;
-const HIVE_NULL = '__HIVE_DEFAULT_PARTITION__';
-
-/**
- * A new file's path below the table's root. Directories show the partition values to people, as Hive's do; readers take
- * the values from the log, so that one too long to name a directory is left out.
- */
-function dataFilePath(
-  values: PartitionValues,
-  { partitionColumns, id }: { partitionColumns: readonly string[]; id: string },
-): string {
-  const directories = partitionColumns
-    .map((column) => {
-      const value = values[column];
-      return `${hiveEscape(column)}=${value === null || value === undefined ? HIVE_NULL : hiveEscape(value)}`;
-    })
-    .filter((name) => name.length <= DIRECTORY_NAME_BYTES_MAX);
-  return joinPath(...directories, `part-${id}.parquet`);
+function pathNamer(
+  io: TableIo,
+  { configuration, partitionColumns, directory = '', uuid }: DataFilesRequest,
+): (values: WrittenFile['partitionValues']) => string {
+  // The names of columns may change where they are mapped, so that paths must not show them.
+  const isMapped = columnMappingMode(configuration) !== 'none';
+  const randomPrefixLength =
+    randomFilePrefixLength(configuration) ?? (isMapped ? RANDOM_PREFIX_LENGTH_DEFAULT : undefined);
+  return (values) =>
+    joinPath(io.root, directory, dataFilePath(values, { partitionColumns, id: uuid(), randomPrefixLength }));
 }
 
-function orderedValues(file: WrittenFile, partitionColumns: readonly string[]): PartitionValues {
-  return Object.fromEntries(partitionColumns.map((column) => [column, file.partitionValues[column] ?? null]));
+function fileBounds(
+  request: DataFilesRequest,
+): Pick<DataFilesRequest, 'fileSizeBytes' | 'rowsPerFile' | 'sortBy'> {
+  const { rowsPerFile, sortBy } = request;
+  const fileSizeBytes = request.fileSizeBytes ?? targetFileSizeBytes(request.configuration);
+  return {
+    ...(fileSizeBytes === undefined ? {} : { fileSizeBytes }),
+    ...(rowsPerFile === undefined ? {} : { rowsPerFile }),
+    ...(sortBy === undefined ? {} : { sortBy }),
+  };
+}
+
+/** The column that says what a row of a change file is; no column of the table, so that no mapping has it. */
+const CHANGE_TYPE_COLUMN = '_change_type';
+
+function fileSchemaOf(schema: StructType): StructType {
+  const fields = schema.fields.map((field): StructField => {
+    if (field.name === CHANGE_TYPE_COLUMN) return field;
+    const [mapped] = physicalSchema({ type: 'struct', fields: [field] }, 'name').fields;
+    return mapped ?? field;
+  });
+  return { type: 'struct', fields };
+}
+
+function nameInLog(
+  column: string,
+  { schema, fileSchema }: { schema: StructType; fileSchema: StructType },
+): string {
+  const at = schema.fields.findIndex((field) => field.name === column);
+  const name = fileSchema.fields[at]?.name;
+  if (name !== undefined) return name;
+  throw new DeltaError({
+    code: 'invalid-schema',
+    message: `the partition column "${column}" is not in the schema`,
+  });
+}
+
+function total(files: readonly WrittenFile[], of: (file: WrittenFile) => number): number {
+  return files.reduce((sum, file) => sum + of(file), 0);
 }

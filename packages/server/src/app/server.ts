@@ -19,7 +19,12 @@ import { createFirehoseService } from '../edge/firehose/index.ts';
 import { createGlueService } from '../edge/glue/index.ts';
 import { createDevAuthenticate, createHttpServer, createSigV4 } from '../edge/http/index.ts';
 import { createKinesisService } from '../edge/kinesis/index.ts';
-import { createCatalog, createDeltaTables } from '../modules/catalog/index.ts';
+import {
+  createCatalog,
+  createDeltaTables,
+  createTableMaintenance,
+  startUpkeep,
+} from '../modules/catalog/index.ts';
 import { createDelivery } from '../modules/delivery/index.ts';
 import { createIdentity } from '../modules/identity/index.ts';
 import { createQuery } from '../modules/query/index.ts';
@@ -57,6 +62,9 @@ export async function start({ config: file, ...flags }: StartOptions): Promise<R
   }
 }
 
+/** For writing and rewriting tables; queries have a process of their own. */
+const TABLE_ENGINE = { memoryLimit: '1GB' };
+
 async function serve(config: Config, directory: DataDirectory, startedMs: number): Promise<RunningServer> {
   const clock = createSystemClock();
   const random = createSystemRandom();
@@ -85,9 +93,16 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
     }),
   );
   const catalog = await roles.start('catalog', async () => {
-    const engine = new LazyEngine();
-    const storeFor = (root: string) => new LocalStore(root);
-    const tables = createDeltaTables({ engine, storeFor, clock, random, logger: log('tables') });
+    const engine = new LazyEngine({ ...TABLE_ENGINE, temporaryDirectory: directory.temp });
+    const tables = createDeltaTables({
+      engine,
+      storeFor: (root) => new LocalStore(root),
+      clock,
+      random,
+      logger: log('tables'),
+      // The upkeep writes them, so that no delivery waits for one.
+      checkpoints: 'manual',
+    });
     const made = await createCatalog({
       meta,
       clock,
@@ -97,6 +112,9 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
     });
     return withClose(made, () => engine.close());
   });
+  const upkeep = await roles.start('upkeep', () =>
+    startUpkeep({ tables: () => catalog.places(), clock, metrics, logger: log('upkeep') }),
+  );
   const delivery = await roles.start('delivery', async () => {
     const writer = createWorkerRowWriter({ directory: join(directory.temp, 'delivery') });
     const made = await createDelivery({ ...shared, meta, streams, catalog, writer, logger: log('delivery') });
@@ -136,6 +154,9 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
         streams,
         delivery,
         catalog,
+        upkeep,
+        maintenance: createTableMaintenance({ catalog }),
+        logger: log('edge'),
         version: manifest.version,
         uptimeMs: () => Math.round(performance.now() - startedMs),
       }),

@@ -9,6 +9,7 @@ import type { StartFlags } from './commands/start.ts';
 import type { StatusOptions } from './commands/status.ts';
 import { ENV_FORMATS } from './commands/env-formats.ts';
 import { SQL_FORMATS } from './sql/formats.ts';
+import { addTable } from './table/program.ts';
 
 const PORT_MAX = 65_535;
 const EXIT_CODES = `
@@ -41,12 +42,14 @@ export function buildProgram(): Command {
         ['eval "$(sluice env)"', 'point the AWS CLI and SDKs of this shell to it'],
         ['sluice sql "select 42"', 'one answer; without a statement, a shell'],
         ['sluice status --watch', 'streams, deliveries and tables as they change'],
+        ['sluice table optimize flights.departures', 'maintain a table'],
       ]) + EXIT_CODES,
     );
   addStart(program);
   addEnv(program);
   addSql(program);
   addStatus(program);
+  addTable(program, { withServer, examples });
   addDemo(program);
   return program;
 }

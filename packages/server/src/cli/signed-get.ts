@@ -1,12 +1,13 @@
 /**
- * GET of Sluice's own endpoints, signed with AWS Signature Version 4 under the service name `sluice`
+ * Requests to Sluice's own endpoints, signed with AWS Signature Version 4 under the service name `sluice`
  * (AWS General Reference, "Create a signed AWS API request").
  */
 import { createHash, createHmac } from 'node:crypto';
 import { noAnswer, refusal, type Connection } from './connection.ts';
 import { CliError } from './exit.ts';
 
-const SERVICE = 'sluice';
+/** The service name that Sluice's own endpoints are signed for. */
+export const SERVICE = 'sluice';
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const ANSWER_MS_MAX = 10_000;
 
@@ -33,7 +34,8 @@ export async function getJson(connection: Connection, path: string): Promise<unk
   });
 }
 
-function readError(text: string): { __type?: string; message?: string } {
+/** The members of an error's body; none for what is no such body. */
+export function readError(text: string): { __type?: string; message?: string } {
   try {
     return JSON.parse(text) as { __type?: string; message?: string };
   } catch {
@@ -41,29 +43,36 @@ function readError(text: string): { __type?: string; message?: string } {
   }
 }
 
-/** Headers of a GET without a body and without a query, `host` among those that are signed. */
-export function signedHeaders(
-  url: URL,
-  signer: Signer,
-  { service, now, payloadHeader = true }: { service: string; now: Date; payloadHeader?: boolean },
-): Record<string, string> {
+export interface SignedRequest {
+  readonly service: string;
+  readonly now: Date;
+  readonly payloadHeader?: boolean;
+  /** Default: GET, without a body. */
+  readonly method?: 'GET' | 'POST';
+  readonly body?: string;
+}
+
+/** Headers of a request without a query, `host` among those that are signed. */
+export function signedHeaders(url: URL, signer: Signer, request: SignedRequest): Record<string, string> {
+  const { service, now, payloadHeader = true, method = 'GET', body = '' } = request;
+  const payload = body === '' ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex');
   const stamp = now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
   const scope = `${stamp.slice(0, 8)}/${signer.region}/${service}/aws4_request`;
   const headers: Record<string, string> = {
     host: url.host,
-    ...(payloadHeader ? { 'x-amz-content-sha256': EMPTY_SHA256 } : {}),
+    ...(payloadHeader ? { 'x-amz-content-sha256': payload } : {}),
     'x-amz-date': stamp,
     ...(signer.sessionToken === undefined ? {} : { 'x-amz-security-token': signer.sessionToken }),
   };
   const names = Object.keys(headers).sort();
   const canonical = [
-    'GET',
+    method,
     url.pathname,
     '',
     ...names.map((name) => `${name}:${headers[name]}`),
     '',
     names.join(';'),
-    EMPTY_SHA256,
+    payload,
   ].join('\n');
   const toSign = [
     'AWS4-HMAC-SHA256',

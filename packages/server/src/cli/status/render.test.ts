@@ -12,6 +12,7 @@ const empty: StatusReport = {
   streams: [],
   deliveries: [],
   tables: [],
+  upkeep: { tables: [] },
 };
 const busy: StatusReport = {
   ...empty,
@@ -38,6 +39,19 @@ const busy: StatusReport = {
   tables: [
     { database: 'a', name: 'b', version: 3, files: 2, sizeBytes: 3000, rows: undefined, committedMs: 0 },
   ],
+  upkeep: {
+    tables: [
+      {
+        table: 'a.b',
+        checkpoints: 1,
+        compactions: 2,
+        filesRemoved: 40,
+        filesAdded: 4,
+        bytesRewritten: 3000,
+        lastMs: 0,
+      },
+    ],
+  },
 };
 
 test('an empty server says what to do', () => {
@@ -77,8 +91,8 @@ test('a busy server shows lag, rates and what fails', () => {
     '  d: no column "x"',
     '',
     'Tables',
-    ' table │ rows │    size │ files │  a file │ version │  changed',
-    '───────┼──────┼─────────┼───────┼─────────┼─────────┼──────────',
-    ' a.b   │    ? │ 3.00 kB │     2 │ 1.50 kB │       3 │ 10 s ago',
+    ' table │ rows │    size │ files │  a file │ version │  changed │ upkeep',
+    '───────┼──────┼─────────┼───────┼─────────┼─────────┼──────────┼───────────────────────────',
+    ' a.b   │    ? │ 3.00 kB │     2 │ 1.50 kB │       3 │ 10 s ago │ 40 files into 4, 10 s ago',
   ]);
 });

@@ -34,6 +34,7 @@ export function renderStatus(
     ...failures(report, terminal),
     '',
     ...section('Tables', tables(now, terminal), terminal, { none: 'none' }),
+    ...upkeepFailures(report, terminal),
   ];
 }
 
@@ -148,6 +149,7 @@ function tables({ report, atMs }: Moment, { paint }: Terminal): Section {
       right('a file'),
       right('version'),
       right('changed'),
+      left('upkeep'),
     ],
     rows: report.tables.map((table) => [
       printable(`${table.database}.${table.name}`),
@@ -157,8 +159,26 @@ function tables({ report, atMs }: Moment, { paint }: Terminal): Section {
       table.files === 0 ? '' : bytes(table.sizeBytes / table.files),
       count(table.version),
       ago(atMs - table.committedMs),
+      upkeepOf(`${table.database}.${table.name}`, { report, atMs }),
     ]),
   };
+}
+
+/** What the background has done for a table since the server's start. */
+function upkeepOf(table: string, { report, atMs }: Moment): string {
+  const { current, tables: kept } = report.upkeep;
+  if (current?.table === table) return `${current.work} for ${duration(atMs - current.startedMs)}`;
+  const done = kept.find((each) => each.table === table);
+  if (done === undefined) return '';
+  if (done.failure !== undefined) return 'failing';
+  if (done.compactions === 0) return `checkpoint ${ago(atMs - done.lastMs)}`;
+  return `${count(done.filesRemoved)} files into ${count(done.filesAdded)}, ${ago(atMs - done.lastMs)}`;
+}
+
+function upkeepFailures({ upkeep }: StatusReport, { paint }: Terminal): string[] {
+  return upkeep.tables
+    .filter(({ failure }) => failure !== undefined)
+    .map(({ table, failure = '' }) => `  ${paint('red', printable(table))}: upkeep: ${printable(failure)}`);
 }
 
 function section(title: string, section: Section, terminal: Terminal, { none }: { none: string }): string[] {

@@ -13,7 +13,7 @@ export async function readStatus(connection: Connection): Promise<StatusReport> 
       hint: 'Check the URL: another program may listen there.',
     });
   }
-  const { version, uptimeMs, roles, streams, deliveries, tables } = answer as Partial<StatusReport>;
+  const { version, uptimeMs, roles, streams, deliveries, tables, upkeep } = answer as Partial<StatusReport>;
   return {
     version: version ?? '?',
     uptimeMs: uptimeMs ?? 0,
@@ -21,5 +21,6 @@ export async function readStatus(connection: Connection): Promise<StatusReport> 
     streams: streams ?? [],
     deliveries: deliveries ?? [],
     tables: tables ?? [],
+    upkeep: upkeep ?? { tables: [] },
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSigV4 } from '../http/index.ts';
-import { startTestServer, testClock } from '../http/testing/fixture.ts';
+import { startTestServer, testClock, testLogger } from '../http/testing/fixture.ts';
+import type { TableMaintenance } from '../../modules/catalog/index.ts';
 import type { StreamDescription } from '../../modules/streams/index.ts';
 import { createAdminRoutes, type RoleState, type ServerStatus } from './index.ts';
 
@@ -14,6 +15,17 @@ const stream = (name: string): StreamDescription => ({
   internal: false,
   shards: [{ uid: 1, shardId: 's', hashKeyStart: 0n, hashKeyEnd: 1n, trimOffset: 5, nextOffset: 12 }],
 });
+
+const unexpected = () => Promise.reject(new Error('not expected'));
+const NO_MAINTENANCE: TableMaintenance = {
+  history: unexpected,
+  detail: unexpected,
+  optimize: unexpected,
+  vacuum: unexpected,
+  restore: unexpected,
+  diff: unexpected,
+  fsck: unexpected,
+};
 
 function routes(roles: () => RoleState[]) {
   const names = ['a', 'b', 'c'];
@@ -28,6 +40,9 @@ function routes(roles: () => RoleState[]) {
     },
     delivery: { progress: async () => [] },
     catalog: { overview: async () => [] },
+    upkeep: { status: () => ({ tables: [] }) },
+    maintenance: NO_MAINTENANCE,
+    logger: testLogger(),
     version: '0.1.0',
     uptimeMs: () => 42,
   });

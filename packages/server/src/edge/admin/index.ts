@@ -1,8 +1,18 @@
-/** Sluice's own paths beside the AWS protocols: for probes, for Prometheus and for `sluice status`. */
-import type { Catalog, TableOverview } from '../../modules/catalog/index.ts';
+/** Sluice's own paths beside the AWS protocols: for probes, for Prometheus, for `sluice status` and `sluice table`. */
+import type {
+  Catalog,
+  TableMaintenance,
+  TableOverview,
+  Upkeep,
+  UpkeepStatus,
+} from '../../modules/catalog/index.ts';
 import type { Delivery, DeliveryProgress } from '../../modules/delivery/index.ts';
 import type { StreamDescription, Streams } from '../../modules/streams/index.ts';
+import type { Logger } from '../../ports/observe.ts';
 import type { Route } from '../http/index.ts';
+import { createTableRoutes } from './tables.ts';
+
+export type { TableAnswer } from './tables.ts';
 
 export interface AdminOptions {
   /** State of each role, cheap enough for every probe. */
@@ -12,6 +22,9 @@ export interface AdminOptions {
   readonly streams: Pick<Streams, 'list'>;
   readonly delivery: Pick<Delivery, 'progress'>;
   readonly catalog: Pick<Catalog, 'overview'>;
+  readonly upkeep: Pick<Upkeep, 'status'>;
+  readonly maintenance: TableMaintenance;
+  readonly logger: Logger;
   readonly version: string;
   readonly uptimeMs: () => number;
 }
@@ -31,6 +44,7 @@ export interface ServerStatus {
   readonly streams: readonly StreamStatus[];
   readonly deliveries: readonly DeliveryProgress[];
   readonly tables: readonly TableOverview[];
+  readonly upkeep: UpkeepStatus;
 }
 
 export interface StreamStatus {
@@ -43,7 +57,7 @@ export interface StreamStatus {
   readonly records: number;
 }
 
-/** The service name that `GET /status` is signed for. */
+/** The service name that requests to everything but probes are signed for. */
 export const ADMIN_SERVICE = 'sluice';
 const JSON_TYPE = 'application/json';
 
@@ -80,6 +94,7 @@ export function createAdminRoutes(options: AdminOptions): Route[] {
         body: JSON.stringify(await status(options)),
       }),
     },
+    ...createTableRoutes({ ...options, signedFor: ADMIN_SERVICE }),
   ];
 }
 
@@ -92,6 +107,7 @@ async function status(options: AdminOptions): Promise<ServerStatus> {
     streams: allStreams(options.streams).map(streamStatus),
     deliveries,
     tables,
+    upkeep: options.upkeep.status(),
   };
 }
 

@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Body, BodyProblem } from './body.ts';
 
 export interface Answer {
@@ -7,6 +9,14 @@ export interface Answer {
   readonly body: string | Buffer;
   /** Sends `x-amz-id-2` beside the request's id. */
   readonly extendedRequestId?: boolean;
+}
+
+/** An answer that is made while it is sent, for work that takes long. */
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  /** Sent as they come, no faster than the client reads; ended early by `return()` when the client goes away. */
+  readonly chunks: AsyncIterable<string>;
 }
 
 /** What takes requests once they are whole. */
@@ -29,6 +39,8 @@ export abstract class Exchange {
   /** The whole request is here. */
   received = false;
   answered = false;
+  /** No more of the answer is to come. */
+  protected finished = false;
   #aborter: AbortController | undefined;
   #gone = false;
 
@@ -48,7 +60,7 @@ export abstract class Exchange {
     this.startMs = request.startMs;
   }
 
-  /** Aborted when the client goes away before its answer is sent; made when it is asked for. */
+  /** Aborted when the client goes away before its answer, the whole of it, is sent; made when it is asked for. */
   get signal(): AbortSignal {
     this.#aborter ??= new AbortController();
     if (this.#gone) this.#aborter.abort();
@@ -58,9 +70,39 @@ export abstract class Exchange {
   /** Sends the answer once; later ones and those to a client that went away are dropped. */
   abstract send(answer: Answer): void;
 
+  /**
+   * Sends an answer chunk by chunk; resolves when it is sent or the client went away. Rejects with what the chunks
+   * throw, after it has cut the answer off so that the client can't take it for whole.
+   */
+  async sendStreamed(answer: StreamedAnswer): Promise<void> {
+    const sink = this.beginStreamed(answer);
+    if (sink === undefined) return;
+    let failure: { readonly error: unknown } | undefined;
+    const chunks = async function* (isGone: () => boolean): AsyncGenerator<string, void, undefined> {
+      try {
+        yield* answer.chunks;
+      } catch (error) {
+        // Without a client the work ends with an error that nobody waits for.
+        if (!isGone()) failure = { error };
+        throw error;
+      }
+    };
+    try {
+      await pipeline(Readable.from(chunks(() => this.#gone)), sink);
+    } catch {
+      sink.destroy();
+    } finally {
+      this.finished = true;
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** Sends the head of an answer; undefined when there is no one to send it to. */
+  protected abstract beginStreamed(answer: Omit<StreamedAnswer, 'chunks'>): Writable | undefined;
+
   protected clientGone(): void {
     this.#gone = true;
-    if (!this.answered) this.#aborter?.abort();
+    if (!this.finished) this.#aborter?.abort();
   }
 }
 

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { Clock } from '../../ports/clock.ts';
 import { Body, type BodyBudget } from './body.ts';
-import { declaredBytes, Exchange, type Answer, type Receiver } from './exchange.ts';
+import { declaredBytes, Exchange, type Answer, type Receiver, type StreamedAnswer } from './exchange.ts';
 import { extendedRequestId, newRequestId } from './request-id.ts';
 import type { HttpLimits } from './limits.ts';
 
@@ -90,6 +91,7 @@ class Http1Exchange extends Exchange {
   override send(answer: Answer): void {
     if (this.answered || this.#response.destroyed) return;
     this.answered = true;
+    this.finished = true;
     const headers = [
       'x-amzn-RequestId',
       this.requestId,
@@ -103,6 +105,17 @@ class Http1Exchange extends Exchange {
     this.#response.writeHead(answer.status, headers);
     this.#response.end(this.method === 'HEAD' ? undefined : answer.body);
     this.body.release();
+  }
+
+  protected override beginStreamed(answer: Omit<StreamedAnswer, 'chunks'>): Writable | undefined {
+    if (this.answered || this.#response.destroyed) return undefined;
+    this.answered = true;
+    const headers = ['x-amzn-RequestId', this.requestId, 'Content-Type', answer.contentType];
+    if (this.#options.stopping()) headers.push('Connection', 'close');
+    this.#response.writeHead(answer.status, headers);
+    this.#response.flushHeaders();
+    this.body.release();
+    return this.#response;
   }
 
   /** Answers in the middle of a body and reads on for a while: a connection that is closed at once loses the answer. */

@@ -6,8 +6,9 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Writable } from 'node:stream';
 import { Body } from './body.ts';
-import { declaredBytes, Exchange, type Answer } from './exchange.ts';
+import { declaredBytes, Exchange, type Answer, type StreamedAnswer } from './exchange.ts';
 import { SWEEP_MS, type ProtocolOptions } from './http1.ts';
 import { extendedRequestId, newRequestId } from './request-id.ts';
 
@@ -122,6 +123,7 @@ class Http2Exchange extends Exchange {
   override send(answer: Answer): void {
     if (this.answered || this.#stream.destroyed || this.#stream.closed) return;
     this.answered = true;
+    this.finished = true;
     this.#stream.respond({
       ':status': answer.status,
       'x-amzn-requestid': this.requestId,
@@ -131,6 +133,18 @@ class Http2Exchange extends Exchange {
     });
     this.#stream.end(this.method === 'HEAD' ? undefined : answer.body);
     this.body.release();
+  }
+
+  protected override beginStreamed(answer: Omit<StreamedAnswer, 'chunks'>): Writable | undefined {
+    if (this.answered || this.#stream.destroyed || this.#stream.closed) return undefined;
+    this.answered = true;
+    this.#stream.respond({
+      ':status': answer.status,
+      'x-amzn-requestid': this.requestId,
+      'content-type': answer.contentType,
+    });
+    this.body.release();
+    return this.#stream;
   }
 
   /** The body did not arrive in time. */

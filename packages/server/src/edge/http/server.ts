@@ -17,7 +17,7 @@ import {
   type Dispatcher,
 } from '../aws-json/index.ts';
 import { BodyBudget, type BodyProblem } from './body.ts';
-import type { Exchange, Receiver } from './exchange.ts';
+import type { Exchange, Receiver, StreamedAnswer } from './exchange.ts';
 import { createHttp1 } from './http1.ts';
 import { createHttp2 } from './http2.ts';
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
@@ -42,7 +42,7 @@ export interface Route {
   readonly path: string;
   /** The service name that a signature must be scoped to; without it anyone may ask. */
   readonly signedFor?: string;
-  readonly handle: (request: RouteRequest) => Promise<RouteAnswer>;
+  readonly handle: (request: RouteRequest) => Promise<RouteAnswer | StreamedAnswer>;
 }
 
 export interface RouteRequest {
@@ -216,7 +216,9 @@ class Door implements HttpServer, Receiver {
     const caller = route.signedFor === undefined ? undefined : this.#callerOf(exchange, route.signedFor);
     this.#report();
     const request: RouteRequest = { body: body.whole, caller, signal: exchange.signal };
-    exchange.send(await route.handle(request));
+    const answer = await route.handle(request);
+    if ('chunks' in answer) await exchange.sendStreamed(answer);
+    else exchange.send(answer);
   }
 
   /** On a path of Sluice itself, who isn't let in is told so by the status, too: 403. */

@@ -27,6 +27,8 @@ export interface Catalog {
   open(database: string, name: string): Promise<OpenTable>;
   /** All tables with their present state; for `sluice status`, one refresh a table. */
   overview(): Promise<TableOverview[]>;
+  /** All tables, without looking into their logs. */
+  places(): Promise<PlacedTable[]>;
 }
 
 export type CatalogErrorCode =
@@ -90,6 +92,15 @@ export interface OpenTable {
   snapshot(): Promise<Snapshot>;
   /** Absolute directory of the table on this machine. */
   readonly root: string;
+}
+
+export interface PlacedTable {
+  readonly database: string;
+  readonly name: string;
+  /** Whether this process has used the table lately. */
+  readonly isOpen: boolean;
+  /** The shared handle; undefined when there is no log any more. */
+  open(): Promise<DeltaTable | undefined>;
 }
 
 export interface TableOverview {

@@ -153,7 +153,7 @@ describe('the catalogue', () => {
   test('shows a column that someone else added to the log', async () => {
     await catalog.createTable('sales', ORDERS);
     const { delta: table } = await catalog.open('sales', 'orders');
-    await table.addColumns([{ name: 'extra', type: 'double', nullable: true, metadata: {} }]);
+    await table.alter.addColumns([{ name: 'extra', type: 'double', nullable: true, metadata: {} }]);
     assert.equal((await catalog.table('sales', 'orders')).columns.at(-1)?.name, 'extra');
   });
 
@@ -177,7 +177,7 @@ describe('the catalogue', () => {
 
   test('survives a crash between log and row: the same request succeeds', async () => {
     const crashing = await open({
-      open: delta.open,
+      ...delta,
       create: async (root, table) => {
         await delta.create(root, table);
         throw new Error('crash');

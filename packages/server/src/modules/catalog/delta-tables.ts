@@ -1,4 +1,4 @@
-import { DeltaTable, isDeltaError, type Engine, type ObjectStore, type OpenOptions } from '@sluice/delta';
+import { DeltaTable, type Engine, type ObjectStore, type OpenOptions } from '@sluice/delta';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/observe.ts';
 import type { Random } from '../../ports/random.ts';
@@ -11,6 +11,8 @@ export interface DeltaTablesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Who writes checkpoints; default: whoever commits. */
+  readonly checkpoints?: 'on-commit' | 'manual';
 }
 
 export function createDeltaTables({
@@ -19,6 +21,7 @@ export function createDeltaTables({
   clock,
   random,
   logger,
+  checkpoints = 'on-commit',
 }: DeltaTablesOptions): DeltaTables {
   const at = (root: string): OpenOptions => ({
     store: storeFor(root),
@@ -26,17 +29,11 @@ export function createDeltaTables({
     root: '',
     now: () => clock.nowMs(),
     uuid: () => random.uuid(),
+    checkpoints,
     onWarning: ({ what, error }) => logger.warn({ root, what, error }, 'a Delta table goes on without'),
   });
   return {
-    async open(root) {
-      try {
-        return await DeltaTable.open(at(root));
-      } catch (error) {
-        if (isDeltaError(error, 'not-a-table')) return undefined;
-        throw error;
-      }
-    },
+    open: (root) => DeltaTable.openIfExists(at(root)),
     create: (root, table) => DeltaTable.create({ ...at(root), ...table }),
   };
 }

@@ -8,7 +8,7 @@
  * C3 Changes of one table run one after another in this process; the row's version guards against others.
  */
 import { join, relative } from 'node:path';
-import { DeltaError, type DeltaTable, type MetadataResult, type Snapshot } from '@sluice/delta';
+import type { DeltaTable, Snapshot } from '@sluice/delta';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetaStore } from '../../ports/meta-store.ts';
 import type { Logger } from '../../ports/observe.ts';
@@ -20,6 +20,7 @@ import type {
   OpenTable,
   Page,
   Paged,
+  PlacedTable,
   Table,
   TableInput,
   TableOverview,
@@ -29,6 +30,7 @@ import { locationPath, locationUri } from './core/locations.ts';
 import { namePattern } from './core/name-pattern.ts';
 import { directoryName, entityName } from './core/names.ts';
 import { sortParameters } from './core/parameters.ts';
+import { translated } from './delta-errors.ts';
 import { CatalogError } from './errors.ts';
 import { CatalogStore, type DatabaseRow, type TableRow } from './store.ts';
 import { TableHandles, type DeltaTables } from './table-handles.ts';
@@ -234,6 +236,14 @@ class CatalogService implements Catalog {
     return overviews;
   }
 
+  async places(): Promise<PlacedTable[]> {
+    return (await this.#store.allTables()).map((row): PlacedTable => {
+      const root = this.#pathOf(row);
+      const { database, name } = row;
+      return { database, name, isOpen: this.#handles.has(root), open: () => this.#handles.open(root) };
+    });
+  }
+
   async #overviewOf(row: TableRow): Promise<TableOverview | undefined> {
     try {
       const snapshot = await (await this.#log(row)).snapshot();
@@ -268,10 +278,10 @@ class CatalogService implements Catalog {
     if (input.columns.length > 0) {
       const keys = input.partitionKeys.length > 0 ? input.partitionKeys : present.partitionKeys;
       const added = addedFields(snapshot.schema, schemaOf(input.columns, keys));
-      if (added.length > 0) committed(input.name, await delta.addColumns(added));
+      if (added.length > 0) await delta.alter.addColumns(added);
     }
     const changed = Object.entries(properties).filter(([name, value]) => snapshot.properties[name] !== value);
-    if (changed.length > 0) committed(input.name, await delta.setProperties(Object.fromEntries(changed)));
+    if (changed.length > 0) await delta.alter.setProperties(Object.fromEntries(changed));
   }
 
   /** Takes over a log that is there: left by a crash, by a table that was deleted, or written by another program. */
@@ -298,10 +308,7 @@ class CatalogService implements Catalog {
       ([name, value]) => snapshot.properties[name] !== value,
     );
     if (changed.length === 0) return;
-    committed(
-      wanted.name,
-      await translated(wanted.name, () => delta.setProperties(Object.fromEntries(changed))),
-    );
+    await translated(wanted.name, () => delta.alter.setProperties(Object.fromEntries(changed)));
   }
 
   async #listed(row: TableRow): Promise<Table> {
@@ -411,33 +418,6 @@ function toTable({
   };
 }
 
-/** Errors of the Delta library that the caller of the catalogue caused, in the catalogue's words. */
-async function translated<Result>(table: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof DeltaError)) throw error;
-    const code = CODES[error.code];
-    if (code === undefined) throw error;
-    throw new CatalogError({
-      code,
-      message: `the table "${table}": ${error.message}`,
-      retry: error.retry,
-      ...(error.hint !== undefined && { hint: error.hint }),
-      cause: error,
-    });
-  }
-}
-
-const CODES: Partial<Record<DeltaError['code'], CatalogError['code']>> = {
-  exists: 'table-exists',
-  'invalid-schema': 'invalid',
-  'invalid-property': 'invalid',
-  'unsupported-type': 'unsupported',
-  'unsupported-feature': 'unsupported',
-  contention: 'concurrent-change',
-};
-
 function sameColumns(wanted: readonly HiveColumn[], present: readonly HiveColumn[]): boolean {
   const text = (columns: readonly HiveColumn[]): string =>
     schemaOf(columns, [])
@@ -456,10 +436,6 @@ function names(columns: readonly HiveColumn[]): string {
 
 function describe(columns: readonly HiveColumn[]): string {
   return columns.map((column) => `${column.name} ${column.type}`).join(', ');
-}
-
-function committed(table: string, result: MetadataResult): void {
-  if (result.kind === 'conflict') throw concurrentChange(table);
 }
 
 function concurrentChange(table: string): CatalogError {

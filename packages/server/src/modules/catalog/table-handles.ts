@@ -43,6 +43,10 @@ export class TableHandles {
     return created;
   }
 
+  has(root: string): boolean {
+    return this.#handles.has(root);
+  }
+
   forget(root: string): void {
     this.#handles.delete(root);
   }

@@ -48,22 +48,23 @@ export async function plan(options: {
 }): Promise<Plan> {
   const tables = await pin(options);
   const predicates = await predicatesOf(tables, options);
-  let [bytesScanned, filesSkipped] = [0, 0];
-  const views = tables.map(({ database, name, snapshot }, at): TableView => {
-    const predicate = predicates[at];
-    const scan = snapshot.scan(predicate === undefined ? {} : { predicate });
-    bytesScanned += scan.bytes;
-    filesSkipped += scan.filesSkipped;
-    return { database, name, sql: scan.sql };
-  });
+  const scans = await Promise.all(
+    tables.map(({ snapshot }, at) => {
+      const predicate = predicates[at];
+      return snapshot.scan(predicate === undefined ? {} : { predicate });
+    }),
+  );
   return {
-    views,
+    views: scans.map(({ sql }, at): TableView => {
+      const { database, name } = tables[at]!;
+      return { database, name, sql };
+    }),
     tables: tables.map(({ database, name, snapshot }) => ({
       name: `${database}.${name}`,
       version: snapshot.version,
     })),
-    bytesScanned,
-    filesSkipped,
+    bytesScanned: scans.reduce((sum, { bytes }) => sum + bytes, 0),
+    filesSkipped: scans.reduce((sum, scan) => sum + scan.filesSkipped, 0),
   };
 }
 

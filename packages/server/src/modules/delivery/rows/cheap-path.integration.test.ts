@@ -171,7 +171,7 @@ test('rows that go on as they are mean what the casts make of them', async (t) =
     assert.equal(result.kind === 'committed' && result.rows, encoder.rowCount);
     // As text: JSON has neither NaN nor all longs.
     const columns = COLUMNS.map(([name]) => `CAST("${name}" AS VARCHAR) AS "${name}"`).join(', ');
-    const { sql } = (await table.snapshot()).scan();
+    const { sql } = await (await table.snapshot()).scan();
     const rows = (await connection.runAndReadAll(`SELECT ${columns} FROM (${sql})`)).getRowObjectsJson();
     return { rows, encoder, text: readFileSync(file, 'utf8') };
   };

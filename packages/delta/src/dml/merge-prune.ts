@@ -1,0 +1,204 @@
+/**
+ * Which files of the table a source can match, told from the merge's condition: its equalities between a column of the
+ * table and a value of the source, by what the source holds, and its parts over the table alone.
+ */
+import type { SqlSession } from '../engine.ts';
+import { quoteIdentifier, quoteText } from '../scan/quote.ts';
+import { deltaTypeFromDuckDb } from '../schema/duckdb-types.ts';
+import { canonicalTimestamp } from '../schema/timestamp-text.ts';
+import type { DataType } from '../schema/types.ts';
+import { decimalOf } from '../schema/types.ts';
+import {
+  and,
+  type ColumnPath,
+  compare,
+  isIn,
+  type Literal,
+  type Predicate,
+  unknown,
+} from '../skip/predicate.ts';
+import { tableColumns } from '../skip/file-facts.ts';
+import { type FileTest, fileTest } from '../skip/prune.ts';
+import { wherePredicate } from '../skip/where.ts';
+import { type ExpressionTree, walk } from './expression.ts';
+import type { MergePlan } from './merge-clauses.ts';
+import { fieldNamed } from './relations.ts';
+import type { Attempt } from './row-operation.ts';
+
+/** Distinct values of a key up to which each is looked for; beyond it, all between the least and the greatest. */
+export const KEY_VALUES_MAX = 200;
+
+/** A test that is false only for files that hold no row which matches one of the source. */
+export async function matchTest(attempt: Attempt, plan: MergePlan): Promise<FileTest> {
+  const { session, state } = attempt;
+  const parts: Predicate[] = [];
+  for (const conjunct of conjuncts(plan.on.tree)) {
+    const sides = sidesOf(conjunct, plan, attempt);
+    if (sides === 'target') {
+      const sql = await sqlOf(session, conjunct);
+      parts.push(await wherePredicate(session, state, sql, { alias: plan.targetAlias }));
+    }
+    if (sides === 'both') parts.push(await keyPredicate(session, conjunct, plan, attempt));
+  }
+  return fileTest(and(...parts), tableColumns(state));
+}
+
+function conjuncts(tree: ExpressionTree): ExpressionTree[] {
+  if (tree.type !== 'CONJUNCTION_AND') return [tree];
+  return (tree['children'] as ExpressionTree[]).flatMap(conjuncts);
+}
+
+/** Which relation a column is of; undefined for what can't be told, such as a lambda's parameter. */
+function sideOf(
+  names: readonly string[],
+  plan: MergePlan,
+  attempt: Attempt,
+): 'source' | 'target' | undefined {
+  const [first = ''] = names;
+  const lower = first.toLowerCase();
+  const isIn = {
+    target: fieldNamed(attempt.state.schema, first) !== undefined,
+    source: plan.source.columns.some(({ name }) => name.toLowerCase() === lower),
+  };
+  const aliases = { target: plan.targetAlias.toLowerCase(), source: plan.sourceAlias.toLowerCase() };
+  if (names.length > 1 && !isIn.target && !isIn.source) {
+    if (lower === aliases.target) return 'target';
+    if (lower === aliases.source) return 'source';
+  }
+  if (lower === aliases.target || lower === aliases.source) return undefined;
+  if (isIn.target === isIn.source) return undefined;
+  return isIn.target ? 'target' : 'source';
+}
+
+function sidesOf(
+  tree: ExpressionTree,
+  plan: MergePlan,
+  attempt: Attempt,
+): 'source' | 'target' | 'both' | 'unknown' {
+  const found = new Set<string | undefined>();
+  walk(tree, (node) => {
+    if (node.class === 'LAMBDA') found.add(undefined);
+    if (node.class === 'COLUMN_REF') found.add(sideOf(node['column_names'] as string[], plan, attempt));
+  });
+  if (found.has(undefined)) return 'unknown';
+  if (found.size === 2) return 'both';
+  return found.has('target') ? 'target' : found.has('source') ? 'source' : 'unknown';
+}
+
+/** Of `column = value` or `value = column`, where the value is of the source: what the source's values allow. */
+async function keyPredicate(
+  session: SqlSession,
+  tree: ExpressionTree,
+  plan: MergePlan,
+  attempt: Attempt,
+): Promise<Predicate> {
+  if (tree.type !== 'COMPARE_EQUAL') return unknown();
+  const [left, right] = [tree['left'] as ExpressionTree, tree['right'] as ExpressionTree];
+  const isTarget = (side: ExpressionTree): boolean =>
+    side.class === 'COLUMN_REF' && sidesOf(side, plan, attempt) === 'target';
+  const [column, value] = isTarget(left) ? [left, right] : isTarget(right) ? [right, left] : [];
+  if (column === undefined || value === undefined || sidesOf(value, plan, attempt) !== 'source')
+    return unknown();
+  const names = column['column_names'] as string[];
+  const isQualified = names.length > 1 && fieldNamed(attempt.state.schema, names[0] ?? '') === undefined;
+  const path = isQualified ? names.slice(1) : names;
+  return valuesPredicate(session, path, { sql: await sqlOf(session, value), plan });
+}
+
+async function valuesPredicate(
+  session: SqlSession,
+  path: ColumnPath,
+  { sql, plan }: { sql: string; plan: MergePlan },
+): Promise<Predicate> {
+  const from = `${plan.source.relation} AS ${quoteIdentifier(plan.sourceAlias)}`;
+  const [described] = await session.rows(`DESCRIBE SELECT (${sql}) AS "v" FROM ${from}`);
+  let type: DataType;
+  try {
+    type = deltaTypeFromDuckDb(String(described?.[1]));
+  } catch {
+    return unknown();
+  }
+  const text = literalText(type);
+  if (text === undefined) return unknown();
+  const literal = (value: unknown): Literal | undefined =>
+    typeof value === 'string' ? literalOf(value, type) : undefined;
+  const values = `(SELECT (${sql}) AS "v" FROM ${from})`;
+  const [facts] = await session.rows(
+    `SELECT count("v"), ${text('min("v")')}, ${text('max("v")')}, approx_count_distinct("v") FROM ${values}`,
+  );
+  const [count, least, greatest, distinct] = facts ?? [];
+  // An equality with NULL is never true.
+  if (Number(count) === 0) return isIn(path, []);
+  if (Number(distinct) <= KEY_VALUES_MAX * 2) {
+    const rows = await session.rows(
+      `SELECT DISTINCT ${text('"v"')} FROM ${values} WHERE "v" IS NOT NULL LIMIT ${KEY_VALUES_MAX + 1}`,
+    );
+    const literals = rows.map(([value]) => literal(value));
+    if (rows.length <= KEY_VALUES_MAX && literals.every((each) => each !== undefined))
+      return isIn(path, literals);
+  }
+  const [low, high] = [literal(least), literal(greatest)];
+  return and(
+    low === undefined ? unknown() : compare(path, '>=', low),
+    high === undefined ? unknown() : compare(path, '<=', high),
+  );
+}
+
+/** How a value of the type is written as text that {@link literalOf} reads; undefined for types not looked at. */
+function literalText(type: DataType): ((value: string) => string) | undefined {
+  if (typeof type !== 'string' || ['float', 'double', 'boolean', 'binary'].includes(type)) return undefined;
+  if (type === 'timestamp' || type === 'timestamp_ntz') {
+    return (value) => `strftime(${value}, '%Y-%m-%d %H:%M:%S.%f')`;
+  }
+  return (value) => `CAST(${value} AS VARCHAR)`;
+}
+
+function literalOf(value: string, type: DataType): Literal | undefined {
+  if (decimalOf(type) !== undefined) return { type: 'decimal', value };
+  switch (type) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+      return { type: 'integer', value: BigInt(value) };
+    case 'string':
+      return { type: 'string', value };
+    case 'date':
+      return /^\d{4}-\d{2}-\d{2}$/.test(value) ? { type: 'date', value } : undefined;
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return canonicalTimestamp(value) === undefined ? undefined : { type, value };
+    default:
+      return undefined;
+  }
+}
+
+/** A part of a parse tree as SQL again. */
+async function sqlOf(session: SqlSession, tree: ExpressionTree): Promise<string> {
+  const statement = {
+    error: false,
+    statements: [
+      {
+        node: {
+          type: 'SELECT_NODE',
+          modifiers: [],
+          cte_map: { map: [] },
+          select_list: [tree],
+          from_table: { type: 'EMPTY', alias: '', sample: null },
+          where_clause: null,
+          group_expressions: [],
+          group_sets: [],
+          aggregate_handling: 'STANDARD_HANDLING',
+          having: null,
+          sample: null,
+          qualify: null,
+        },
+        named_param_map: [],
+      },
+    ],
+  };
+  const [row] = await session.rows(
+    `SELECT json_deserialize_sql(${quoteText(JSON.stringify(statement))}::JSON)`,
+  );
+  return String(row?.[0]).replace(/^SELECT\s+/, '');
+}

@@ -1,0 +1,49 @@
+import { createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { RowSource } from '../engine.ts';
+import { DeltaError } from '../errors.ts';
+import type { StructType } from '../schema/types.ts';
+import { rowToNdjson } from '../write/ndjson.ts';
+import { castSource } from './checked-source.ts';
+import type { ScratchDirectory } from './scratch-directory.ts';
+import { selectNdjson } from './source-sql.ts';
+
+/** Rows of a `rows` source that are turned into text at once. */
+const ROWS_PER_CHUNK = 1000;
+
+/** Runs a task with a SELECT of the source's rows in the schema's types; files made for it are gone afterwards. */
+export async function withSourceSql<Result>(
+  from: { source: RowSource; schema: StructType; scratch: ScratchDirectory },
+  task: (sql: string) => Promise<Result>,
+): Promise<Result> {
+  const { source, schema, scratch } = from;
+  if (source.kind === 'sql') return task(castSource(source.sql, schema));
+  if (source.kind === 'ndjson') {
+    await stat(source.file).catch((cause: unknown) => {
+      throw new DeltaError({
+        code: 'not-found',
+        message: `the source "${source.file}" can't be read`,
+        cause,
+      });
+    });
+    return task(selectNdjson(source.file, schema));
+  }
+  const file = await scratch.newPath('.ndjson');
+  try {
+    await pipeline(Readable.from(chunksOf(source.rows)), createWriteStream(file));
+    return await task(selectNdjson(file, schema));
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+function* chunksOf(rows: readonly Record<string, unknown>[]): Generator<string> {
+  for (let at = 0; at < rows.length; at += ROWS_PER_CHUNK) {
+    yield rows
+      .slice(at, at + ROWS_PER_CHUNK)
+      .map(rowToNdjson)
+      .join('');
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Processes that append, delete, update, optimize and vacuum one table, and are killed at any moment, while this one
+ * reads it. `SLUICE_RACE_SECONDS` makes the race longer, `SLUICE_RACE_SEED` repeats the order of the kills.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { env, execPath } from 'node:process';
+import { it } from 'node:test';
+import { deleteRows } from '../dml/index.ts';
+import { withSession } from '../engine.ts';
+import { scanFiles } from '../scan/scan-files.ts';
+import { struct } from '../schema/types.ts';
+import { wholeLog } from '../snapshot/load.ts';
+import type { TableState } from '../snapshot/table-state.ts';
+import type { TableContext } from '../table-context.ts';
+import { fsck } from './fsck/fsck.ts';
+import { actionsOf, localTables } from './local-table.fixture.ts';
+import { optimize } from './optimize/optimize.ts';
+import { DOOMED, RETENTION_MS, ROWS_PER_BATCH } from './race-worker.ts';
+import { vacuum } from './vacuum/vacuum.ts';
+
+const SECONDS = Number(env['SLUICE_RACE_SECONDS'] ?? 12);
+const SEED = Number(env['SLUICE_RACE_SEED'] ?? 1);
+/** Versions between two kills: on a slow machine processes must get further than their own beginning. */
+const VERSIONS_PER_KILL = 25;
+/** How many times as long the race lasts, at most, where the machine is too slow for every part to have its turn. */
+const PATIENCE = 5;
+const ROLES = ['append', 'change', 'optimize', 'vacuum'] as const;
+const OPERATIONS = ['WRITE', 'DELETE', 'UPDATE', 'OPTIMIZE', 'REORG', 'VACUUM END'];
+
+const tables = await localTables('race');
+
+it(`no row is lost or doubled, and no reader fails, in ${SECONDS} s of racing and dying processes`, async () => {
+  const schema = struct({ writer: 'string', batch: 'long', n: 'integer', p: 'integer', touched: 'integer' });
+  const context = await tables.create(schema, {
+    partitionColumns: ['p'],
+    properties: { 'delta.enableDeletionVectors': 'true', 'delta.isolationLevel': 'WriteSerializable' },
+  });
+  const crew = new Crew(context.io.root);
+  const seen = new Set<string>();
+  let version = 0;
+  try {
+    const began = performance.now();
+    const isOver = (): boolean => {
+      const seconds = (performance.now() - began) / 1000;
+      const isComplete = crew.kills > 0 && OPERATIONS.every((name) => seen.has(name));
+      return seconds > SECONDS * PATIENCE || (seconds > SECONDS && isComplete);
+    };
+    while (!isOver()) {
+      crew.assertWell();
+      const newest = await readAndCheck(context);
+      for (; version <= newest; version += 1) seen.add(await operationOf(context, version));
+      if (newest >= (crew.kills + 1) * VERSIONS_PER_KILL) crew.killOne();
+    }
+  } finally {
+    await crew.end();
+  }
+  crew.assertWell();
+  const fresh = tables.open(context.io.root);
+  const acknowledged = crew.acknowledged();
+  const batches = await check(fresh, await fresh.refresh());
+  for (const key of acknowledged) assert.ok(batches.has(key), `the acknowledged batch ${key} is lost`);
+  await deleteRows(fresh, { where: DOOMED });
+  await optimize(fresh);
+  await vacuum(fresh, { retentionMs: 0, retentionCheck: false });
+  for (const [key, rows] of await check(fresh, await fresh.refresh())) {
+    const isCut = Number(key.split('/')[1]) % 5 === 0;
+    assert.equal(rows, ROWS_PER_BATCH - (isCut ? 1 : 0), key);
+  }
+  const { commits } = await wholeLog(fresh.io);
+  assert.deepEqual(
+    commits.map(({ version }) => version),
+    commits.map((_, version) => version),
+  );
+  const { findings } = await fsck(fresh, { deep: true });
+  assert.deepEqual(findings, []);
+  assert.deepEqual(
+    OPERATIONS.filter((name) => !seen.has(name)),
+    [],
+    'all of them took part',
+  );
+  assert.ok(acknowledged.size > 0 && crew.kills > 0);
+});
+
+/** The newest version, which it gives, and one of within the retention are whole. */
+async function readAndCheck(context: TableContext): Promise<number> {
+  const began = performance.now();
+  const state = await context.refresh();
+  try {
+    await check(context, state);
+    const age = Math.min(state.version, 5);
+    await check(context, await context.stateAt(state.version - age));
+  } catch (error) {
+    // A machine that is so slow says nothing about the files of its readers.
+    if (performance.now() - began < RETENTION_MS / 2) throw error;
+  }
+  return state.version;
+}
+
+/** Rows by `writer/batch`; each batch is there once, and but for the rows that deletes take, whole. */
+async function check(context: TableContext, state: TableState): Promise<Map<string, number>> {
+  const sql = await scanFiles(context, state, [...state.files.files()]);
+  const rows = await withSession(context.io.engine, (session) =>
+    session.rows(
+      `SELECT writer, batch, count(*), count(DISTINCT n), min(n), max(n) FROM (${sql}) GROUP BY ALL`,
+    ),
+  );
+  const batches = new Map<string, number>();
+  for (const [writer, batch, count, distinct, least, most] of rows) {
+    const key = `${String(writer)}/${String(batch)}`;
+    const where = `${key} in version ${state.version}`;
+    assert.equal(Number(distinct), Number(count), `rows are doubled: ${where}`);
+    assert.equal(Number(most), ROWS_PER_BATCH - 1, where);
+    const isCut = Number(count) === ROWS_PER_BATCH - 1 && Number(batch) % 5 === 0 && Number(least) === 1;
+    assert.ok(Number(count) === ROWS_PER_BATCH || isCut, `${String(count)} rows: ${where}`);
+    batches.set(key, Number(count));
+  }
+  return batches;
+}
+
+async function operationOf(context: TableContext, version: number): Promise<string> {
+  const actions = await actionsOf(context, version);
+  return actions.find(({ commitInfo }) => commitInfo)?.commitInfo?.operation ?? '';
+}
+
+interface Worker {
+  readonly role: string;
+  readonly name: string;
+  readonly process: ChildProcess;
+  readonly ended: Promise<void>;
+}
+
+/** The processes; one that is killed is replaced by another of its role and name. */
+class Crew {
+  kills = 0;
+  readonly #root: string;
+  readonly #workers: Worker[];
+  readonly #output = new Map<string, string>();
+  readonly #failures: string[] = [];
+
+  constructor(root: string) {
+    this.#root = root;
+    this.#workers = ROLES.map((role, at) => this.#start(role, `${role}-${at}`));
+  }
+
+  /** Fails with what a worker said that ended by itself. */
+  assertWell(): void {
+    assert.deepEqual(this.#failures, []);
+  }
+
+  killOne(): void {
+    // Any order will do, as long as it can be repeated.
+    const at = Math.floor(Math.abs(Math.sin(SEED * 1000 + this.kills)) * this.#workers.length);
+    const victim = this.#workers[at];
+    if (victim === undefined) return;
+    victim.process.kill('SIGKILL');
+    this.#workers[at] = this.#start(victim.role, victim.name);
+    this.kills += 1;
+  }
+
+  async end(): Promise<void> {
+    for (const worker of this.#workers) worker.process.kill('SIGKILL');
+    await Promise.all(this.#workers.map(({ ended }) => ended));
+  }
+
+  acknowledged(): Set<string> {
+    const keys = new Set<string>();
+    for (const [name, text] of this.#output) {
+      for (const match of text.matchAll(/ack (\d+)\n/g)) keys.add(`${name}/${match[1]}`);
+    }
+    return keys;
+  }
+
+  #start(role: string, name: string): Worker {
+    const worker = join(import.meta.dirname, 'race-worker.ts');
+    const child = spawn(execPath, [worker, tables.directory, this.#root, role, name], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let complaint = '';
+    child.stdout.on('data', (data: Buffer) => {
+      this.#output.set(name, (this.#output.get(name) ?? '') + data.toString());
+    });
+    child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
+    const ended = new Promise<void>((resolve) => {
+      child.on('close', (code, signal) => {
+        if (signal !== 'SIGKILL') this.#failures.push(`${name} ended with ${code}: ${complaint}`);
+        resolve();
+      });
+    });
+    return { role, name, process: child, ended };
+  }
+}

@@ -1,0 +1,71 @@
+/** The rows of a table at one version. */
+import { type ColumnBatch, type SqlSession, withSession } from '../engine.ts';
+import { pin } from '../maintenance/pins.ts';
+import { wherePredicate } from '../skip/where.ts';
+import type { TableIo } from '../snapshot/load.ts';
+import { createSnapshot, type Scan } from '../snapshot/snapshot.ts';
+import type { TableState } from '../snapshot/table-state.ts';
+import { streamFromSession } from './leased-session.ts';
+import { type Row, type RowOptions, rowsOf, selectBatches, selectSql, type SelectOptions } from './select.ts';
+
+/**
+ * The rows, in no promised order, in batches of columns, of which only a bounded number is in memory at once. Vacuums of
+ * this process leave the files alone meanwhile. A condition also leaves out files that can't hold a matching row. Nothing is read before the first batch is asked for;
+ * a caller that leaves early must call `return()`, as `for await` does.
+ *
+ * Throws `invalid-data` for columns or a limit that can't be, `invalid-expression` for a condition that can't be used,
+ * `aborted`, `corrupt-log`, and `engine` when the engine has no SQL or a file can't be read.
+ */
+export function readBatches(
+  context: { readonly io: TableIo },
+  state: TableState,
+  options: RowOptions = {},
+): AsyncGenerator<ColumnBatch, void, undefined> {
+  const produce = async function* (session: SqlSession): AsyncGenerator<ColumnBatch, void, undefined> {
+    const unpin = pin(context, { version: state.version, files: () => state.files.files() });
+    let scan: Scan | undefined;
+    try {
+      scan = await scanWhere(context, state, { session, where: options.where });
+      yield* selectBatches(session, { source: scan.sql, fields: state.schema.fields }, options);
+    } finally {
+      scan?.release();
+      unpin();
+    }
+  };
+  return streamFromSession(context.io.engine, produce, options.signal);
+}
+
+/** As {@link readBatches}, a row at a time, with the columns' names as the schema spells them. */
+export async function* readRows(
+  context: { readonly io: TableIo },
+  state: TableState,
+  options: RowOptions = {},
+): AsyncGenerator<Row, void, undefined> {
+  for await (const batch of readBatches(context, state, options)) yield* rowsOf(batch);
+}
+
+/**
+ * The SELECT of the same rows, for any DuckDB connection whose time zone is UTC to run. It names the files of that
+ * version, which stay readable until a vacuum removes them; of a remote store it names local copies, which stay for as
+ * long as the store keeps them. Throws as {@link readBatches}.
+ */
+export async function toSql(
+  context: { readonly io: TableIo },
+  state: TableState,
+  options: SelectOptions = {},
+): Promise<string> {
+  return withSession(context.io.engine, async (session) => {
+    const scan = await scanWhere(context, state, { session, where: options.where });
+    return selectSql(session, { source: scan.sql, fields: state.schema.fields }, options);
+  });
+}
+
+/** Of the files that may hold a row that matches. */
+async function scanWhere(
+  { io }: { readonly io: TableIo },
+  state: TableState,
+  { session, where }: { readonly session: SqlSession; readonly where: string | undefined },
+): Promise<Scan> {
+  const predicate = where === undefined ? undefined : await wherePredicate(session, state, where);
+  return createSnapshot(state, io).scan(predicate === undefined ? {} : { predicate });
+}

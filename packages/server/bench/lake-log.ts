@@ -195,13 +195,16 @@ async function writeCheckpoint(table: string, files: number): Promise<void> {
   mkdirSync(log, { recursive: true });
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
   const struct = (text: string): string => `CAST(${text} AS STRUCT(`;
+  const stats =
+    `format('{{"numRecords":1000,"minValues":{{"id":{},"name":"name {}","value":0}},` +
+    `"maxValues":{{"id":{},"name":"name {}9","value":1}},"nullCount":{{"id":0,"name":0,"value":0}}}}', ` +
+    'i * 1000, i, i * 1000 + 999, i)';
   const add =
-    `${struct(
+    struct(
       `{'path': format('part-00000-{:012d}-c000.snappy.parquet', i), 'partitionValues': MAP {}, 'size': 12345, ` +
-        `'modificationTime': 0, 'dataChange': false, 'stats': format('{{"numRecords":1000,"minValues":{{"id":{},"name":"name {}","value":0}},` +
-        `"maxValues":{{"id":{},"name":"name {}9","value":1}},"nullCount":{{"id":0,"name":0,"value":0}}}}', i * 1000, i, i * 1000 + 999, i)}`,
-    )}` +
-    `path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR))`;
+        `'modificationTime': 0, 'dataChange': false, 'stats': ${stats}}`,
+    ) +
+    'path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR))';
   const meta =
     `${struct(
       `{'id': 'bench', 'format': {'provider': 'parquet', 'options': MAP {}}, 'schemaString': '${metaData.metaData.schemaString}', ` +

@@ -54,14 +54,6 @@ export function resolveProperties(properties: Readonly<Record<string, string>>):
   return { configuration, features, ...versions };
 }
 
-/**
- * Throws `invalid-property` for a `delta.*` property that this library does not honour or whose value it can't take.
- * Properties outside that name space are free.
- */
-export function assertSupportedProperties(properties: Readonly<Record<string, string>>): void {
-  resolveProperties(properties);
-}
-
 function requestedFeature(name: string, value: string): string {
   const feature = name.slice(FEATURE_PREFIX.length);
   if (!/^(supported|enabled)$/i.test(value)) {

@@ -5,8 +5,6 @@
 import { isTrue } from './documented.ts';
 import { columnPaths, intervalMs, sizeBytes, wholeNumber } from './text-values.ts';
 
-export { assertSupportedProperties } from './requested-properties.ts';
-
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Commits between two checkpoints. */

@@ -2,9 +2,9 @@
 import type { Action } from '../log/actions.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 
-export const ENABLED = 'delta.enableInCommitTimestamps';
-export const ENABLEMENT_VERSION = 'delta.inCommitTimestampEnablementVersion';
-export const ENABLEMENT_TIMESTAMP = 'delta.inCommitTimestampEnablementTimestamp';
+const ENABLED = 'delta.enableInCommitTimestamps';
+const ENABLEMENT_VERSION = 'delta.inCommitTimestampEnablementVersion';
+const ENABLEMENT_TIMESTAMP = 'delta.inCommitTimestampEnablementTimestamp';
 
 /**
  * The actions of a commit, the commitInfo first, with the timestamp that the table as of this commit demands; as they

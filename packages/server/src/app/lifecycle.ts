@@ -6,7 +6,15 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/observe.ts';
 
-export type RoleName = 'metadata' | 'identity' | 'streams' | 'catalog' | 'upkeep' | 'delivery' | 'query' | 'edge';
+export type RoleName =
+  | 'metadata'
+  | 'identity'
+  | 'streams'
+  | 'catalog'
+  | 'upkeep'
+  | 'delivery'
+  | 'query'
+  | 'edge';
 export type RoleState = 'starting' | 'running' | 'failed' | 'stopping' | 'stopped';
 
 export interface RoleStatus {

@@ -30,6 +30,8 @@ export interface Plan {
   /** Sizes of the data files that the views name, as the logs tell them; each table once. */
   readonly bytesScanned: number;
   readonly filesSkipped: number;
+  /** Lets clean-ups have the files again; to be called once the views are no longer read. */
+  release(): void;
 }
 
 interface PinnedTable {
@@ -37,6 +39,7 @@ interface PinnedTable {
   readonly name: string;
   readonly snapshot: Snapshot;
   readonly references: number;
+  unpin(): void;
 }
 
 export async function plan(options: {
@@ -47,6 +50,15 @@ export async function plan(options: {
   readonly signal: AbortSignal;
 }): Promise<Plan> {
   const tables = await pin(options);
+  try {
+    return await planScans(tables, options);
+  } catch (error) {
+    for (const table of tables) table.unpin();
+    throw error;
+  }
+}
+
+async function planScans(tables: readonly PinnedTable[], options: Parameters<typeof plan>[0]): Promise<Plan> {
   const predicates = await predicatesOf(tables, options);
   const scans = await Promise.all(
     tables.map(({ snapshot }, at) => {
@@ -65,6 +77,10 @@ export async function plan(options: {
     })),
     bytesScanned: scans.reduce((sum, { bytes }) => sum + bytes, 0),
     filesSkipped: scans.reduce((sum, scan) => sum + scan.filesSkipped, 0),
+    release() {
+      for (const scan of scans) scan.release();
+      for (const table of tables) table.unpin();
+    },
   };
 }
 
@@ -88,7 +104,8 @@ async function pin({ analysis, database, catalog }: Parameters<typeof plan>[0]):
   return Promise.all(
     [...named.values()].map(async ({ database, table, references }) => {
       const open = await catalog.open(database, table);
-      return { database, name: table, snapshot: await open.snapshot(), references };
+      const snapshot = await open.snapshot();
+      return { database, name: table, snapshot, references, unpin: open.delta.pin(snapshot) };
     }),
   );
 }

@@ -134,6 +134,41 @@ async function rows(sql: string, on = query): Promise<readonly (readonly (string
 }
 
 describe('a query', () => {
+  test('sees tables as row changes left them, whatever their features', async () => {
+    await catalog.createTable('sales', {
+      name: 'changed',
+      columns: [
+        { name: 'id', type: 'bigint' },
+        { name: 'region', type: 'string' },
+        { name: 'amount', type: 'double' },
+      ],
+      partitionKeys: [],
+      parameters: {
+        table_type: 'DELTA',
+        'delta.enableDeletionVectors': 'true',
+        'delta.columnMapping.mode': 'name',
+      },
+    });
+    const { delta: table } = await catalog.open('sales', 'changed');
+    const source =
+      'SELECT range AS id, CAST(range % 7 AS VARCHAR) AS region, range / 2 AS amount FROM range(1000)';
+    await table.append({ source: { kind: 'sql', sql: source } });
+    await table.delete({ where: 'id % 10 = 3' });
+    await table.alter.renameColumn({ column: 'amount', to: 'the "price"' });
+    const changes = [
+      { id: 5, region: 'x' },
+      { id: 5000, region: 'y' },
+    ];
+    await table
+      .merge({ source: { kind: 'rows', rows: changes }, on: 'target.id = source.id' })
+      .whenMatchedUpdate({ set: { region: 'source.region' } })
+      .whenNotMatchedInsert({ values: { id: 'source.id', region: 'source.region' } })
+      .execute();
+    const sql = `SELECT count(*), sum(id), count("the ""price""") AS p, count(*) FILTER (region = 'x') AS x FROM changed`;
+    assert.deepEqual(await rows(sql), [['901', '454700', '900', '1']]);
+    assert.deepEqual(await rows('SELECT * FROM changed WHERE id IN (3, 5)'), [['5', 'x', '2.5']]);
+  });
+
   test('reads tables by any form of their names, one version of each', async () => {
     const sql =
       'SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM SALES.ORDERS), (SELECT count(*) FROM "AwsDataCatalog".sales.orders) AS c';

@@ -293,16 +293,20 @@ class Queries implements Query {
       planningMs: clock.monotonicMs() - start,
     };
     this.#metrics.planned(planned.bytesScanned, planned.filesSkipped);
-    return engine.run({
-      kind: analysis.kind,
-      sql: analysis.sql,
-      unnamed: analysis.unnamed,
-      ...(database !== undefined && planned.views.length > 0 && { database }),
-      tables: planned.views,
-      resultFile: this.#resultFile(id),
-      resultBytesMax: this.#limits.resultBytesMax,
-      signal,
-    });
+    try {
+      return await engine.run({
+        kind: analysis.kind,
+        sql: analysis.sql,
+        unnamed: analysis.unnamed,
+        ...(database !== undefined && planned.views.length > 0 && { database }),
+        tables: planned.views,
+        resultFile: this.#resultFile(id),
+        resultBytesMax: this.#limits.resultBytesMax,
+        signal,
+      });
+    } finally {
+      planned.release();
+    }
   }
 
   async #answer(live: Live, statement: Exclude<Statement, { kind: 'query' }>): Promise<WrittenResult> {

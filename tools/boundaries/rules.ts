@@ -22,7 +22,8 @@ const ENGINES: Readonly<Record<string, string>> = {
   pino: server('adapters/pino/'),
   'prom-client': server('adapters/prometheus/'),
   ajv: server('edge/aws-json/'),
-  zod: server('app/'),
+  zod: `${server('app/')}|${server('cli/agent/')}`,
+  'mqtt-packet': `${server('edge/mqtt/')}|\\.test\\.ts$`,
   commander: server('cli/'),
 };
 
@@ -81,8 +82,8 @@ export const RULES = [
   {
     name: 'edges-ignore-edges',
     severity: 'error',
-    from: { path: server('edge/(kinesis|firehose|glue|athena)/'), pathNot: TEST },
-    to: { path: server('edge/'), pathNot: server('edge/($1|aws-json)/') },
+    from: { path: server('edge/(kinesis|firehose|glue|athena|mqtt)/'), pathNot: TEST },
+    to: { path: server('edge/'), pathNot: server('edge/($1|aws-json|aws-cbor)/') },
   },
   {
     name: 'adapters-ignore-adapters',

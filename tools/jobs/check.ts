@@ -9,5 +9,6 @@ await runSteps([
   { name: 'boundaries', command: ['node', 'tools/boundaries/check.ts'] },
   { name: 'unused code', command: ['knip', '--no-progress'] },
   { name: 'parity report is current', command: ['node', 'tools/parity.ts', '--check'] },
+  { name: 'API reference is current', command: ['node', 'tools/api-reference.ts', '--check'] },
   { name: 'unit tests', command: ['node', '--test', '--test-reporter=dot', ...testFiles('unit')] },
 ]);

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, suite, test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { CBOR_WIRES, cborPost } from './cbor-post.ts';
 import { SAMPLES, SERVICE_NAMES } from './samples.ts';
 import { signedPost } from './signed-post.ts';
 import { openTarget } from './target.ts';
+
+/** Cut off, with bytes after it, a tag, a huge length, a reserved form, not a map. */
+const BAD_CBOR = ['bf', 'a1', 'a000', 'd9d9f7a0', 'bb7fffffffffffffff', '5affffffff', '1c', '80', '00', 'ff'];
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -54,22 +59,58 @@ suite('bad input', () => {
         }
       }
     });
-    test(`${service}: CBOR, other protocols, unknown operations`, async () => {
+    test(`${service}: other protocols, unknown operations`, async () => {
       const [operation, sample] = Object.entries(operations)[0]!;
-      const cbor = await signedPost(target, {
+      const xml = await signedPost(target, {
         service,
         target: `${targetPrefix}.${operation}`,
         body: JSON.stringify(sample),
-        contentType: 'application/x-amz-cbor-1.1',
+        contentType: 'application/xml',
       });
-      assert.equal(cbor.status, 400);
-      assert.match(cbor.message, /AWS_CBOR_DISABLE/);
+      assert.deepEqual([xml.status, xml.type], [400, 'SerializationException']);
       const unknown = await signedPost(target, {
         service,
         target: `${targetPrefix}.NoSuchOperation`,
         body: '{}',
       });
       assert.deepEqual([unknown.status, unknown.type], [400, 'UnknownOperationException']);
+    });
+  }
+
+  for (const wire of CBOR_WIRES) {
+    test(`bodies that are not CBOR, or not of the operation, over ${wire}`, async () => {
+      const { targetPrefix, operations } = SAMPLES.kinesis;
+      for (const operation of Object.keys(operations)) {
+        const post = { service: 'kinesis', targetPrefix, operation };
+        for (const bytes of BAD_CBOR) {
+          const body = Buffer.from(bytes, 'hex');
+          const answer = await cborPost(target, wire, { ...post, body });
+          assert.deepEqual(
+            [answer.status, answer.type],
+            [400, 'SerializationException'],
+            `${operation} ${bytes}`,
+          );
+          assert.equal(answer.headers.get('x-amzn-errortype'), 'SerializationException');
+          assert.equal(answer.headers.get('x-amz-crc32'), String(crc32(answer.bytes)));
+          assert.ok(answer.headers.get('date'));
+        }
+      }
+      const deep = Buffer.concat([Buffer.from('a16178', 'hex'), Buffer.alloc(10_000_000, 0x81)]);
+      const many = Buffer.concat([
+        Buffer.from('a161789f', 'hex'),
+        Buffer.alloc(10_000_000, 0xa0),
+        Buffer.from([0xff]),
+      ]);
+      for (const body of [deep, many]) {
+        const answer = await cborPost(target, wire, {
+          service: 'kinesis',
+          targetPrefix,
+          operation: 'ListStreams',
+          body,
+        });
+        assert.equal(answer.type, 'SerializationException');
+      }
+      await healthy();
     });
   }
 

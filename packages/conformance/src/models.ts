@@ -9,6 +9,7 @@ export interface ModelShape {
   readonly key?: ModelMember;
   readonly value?: ModelMember;
   readonly input?: { readonly target: string };
+  readonly output?: { readonly target: string };
   readonly traits?: Readonly<Record<string, unknown>>;
 }
 
@@ -35,6 +36,14 @@ export class Model {
     );
     if (found?.[1].input === undefined) throw new Error(`the model has no operation ${operation}`);
     return this.shape(found[1].input.target);
+  }
+
+  /** What the operation gives, and all that it holds. */
+  outputOf(operation: string): ModelShape | undefined {
+    const found = Object.entries(this.#shapes).find(
+      ([id, { type }]) => type === 'operation' && id.endsWith(`#${operation}`),
+    );
+    return found?.[1].output === undefined ? undefined : this.shape(found[1].output.target);
   }
 
   operations(): string[] {
@@ -74,5 +83,15 @@ export function readModel(service: string): Model {
   const { shapes } = JSON.parse(readFileSync(join(DIRECTORY, `${service}.json`), 'utf8')) as {
     shapes: Readonly<Record<string, ModelShape>>;
   };
-  return new Model(shapes);
+  return new Model({ ...shapes, ...NEWER[service] });
 }
+
+/** What the services say now, and the models of 2025 don't yet. */
+const NEWER: Readonly<Record<string, Readonly<Record<string, ModelShape>>>> = {
+  kinesis: {
+    'com.amazonaws.kinesis#Data': {
+      type: 'blob',
+      traits: { 'smithy.api#length': { min: 0, max: 10_485_760 } },
+    },
+  },
+};

@@ -6,6 +6,13 @@ const STREAM = 'conformance-absent';
 const ROLE = 'arn:aws:iam::000000000000:role/sluice';
 const DATA = Buffer.from('{"a":1}').toString('base64');
 
+const SHARD = 'shardId-000000000000';
+const STREAM_ARN = `arn:aws:kinesis:us-east-1:000000000000:stream/${STREAM}`;
+const CONSUMER_ARN = `${STREAM_ARN}/consumer/absent:1`;
+const stream = { StreamName: STREAM, StreamARN: STREAM_ARN };
+const consumer = { StreamARN: STREAM_ARN, ConsumerName: 'absent', ConsumerARN: CONSUMER_ARN };
+const metrics = { ...stream, ShardLevelMetrics: ['IncomingBytes'] };
+
 const kinesis = {
   CreateStream: {
     StreamName: STREAM,
@@ -13,24 +20,63 @@ const kinesis = {
     StreamModeDetails: { StreamMode: 'PROVISIONED' },
     Tags: { team: 'data' },
   },
-  DescribeStream: { StreamName: STREAM, Limit: 10, ExclusiveStartShardId: 'shardId-000000000000' },
-  DescribeStreamSummary: { StreamName: STREAM },
-  ListStreams: { Limit: 10, ExclusiveStartStreamName: STREAM },
-  DeleteStream: { StreamName: STREAM, EnforceConsumerDeletion: true },
-  ListShards: { StreamName: STREAM, MaxResults: 10 },
-  PutRecord: { StreamName: STREAM, PartitionKey: 'key', Data: DATA },
-  PutRecords: { StreamName: STREAM, Records: [{ PartitionKey: 'key', Data: DATA, ExplicitHashKey: '0' }] },
-  GetShardIterator: {
-    StreamName: STREAM,
-    ShardId: 'shardId-000000000000',
-    ShardIteratorType: 'TRIM_HORIZON',
+  DescribeStream: { ...stream, Limit: 10, ExclusiveStartShardId: SHARD },
+  DescribeStreamSummary: stream,
+  ListStreams: { Limit: 10, ExclusiveStartStreamName: STREAM, NextToken: 'AAAA' },
+  DeleteStream: { ...stream, EnforceConsumerDeletion: true },
+  ListShards: {
+    ...stream,
+    MaxResults: 10,
+    NextToken: 'AAAA',
+    ExclusiveStartShardId: SHARD,
+    StreamCreationTimestamp: 0,
+    ShardFilter: { Type: 'AT_TIMESTAMP', ShardId: SHARD, Timestamp: 1.5 },
   },
-  GetRecords: { ShardIterator: 'AAAA', Limit: 10 },
-  IncreaseStreamRetentionPeriod: { StreamName: STREAM, RetentionPeriodHours: 48 },
-  DecreaseStreamRetentionPeriod: { StreamName: STREAM, RetentionPeriodHours: 24 },
-  AddTagsToStream: { StreamName: STREAM, Tags: { team: 'data' } },
-  RemoveTagsFromStream: { StreamName: STREAM, TagKeys: ['team'] },
-  ListTagsForStream: { StreamName: STREAM, Limit: 10 },
+  PutRecord: {
+    ...stream,
+    PartitionKey: 'key',
+    Data: DATA,
+    ExplicitHashKey: '0',
+    SequenceNumberForOrdering: '0',
+  },
+  PutRecords: { ...stream, Records: [{ PartitionKey: 'key', Data: DATA, ExplicitHashKey: '0' }] },
+  GetShardIterator: {
+    ...stream,
+    ShardId: SHARD,
+    ShardIteratorType: 'AT_TIMESTAMP',
+    StartingSequenceNumber: '0',
+    Timestamp: 1.5,
+  },
+  GetRecords: { ShardIterator: 'AAAA', Limit: 10, StreamARN: STREAM_ARN },
+  IncreaseStreamRetentionPeriod: { ...stream, RetentionPeriodHours: 48 },
+  DecreaseStreamRetentionPeriod: { ...stream, RetentionPeriodHours: 24 },
+  AddTagsToStream: { ...stream, Tags: { team: 'data' } },
+  RemoveTagsFromStream: { ...stream, TagKeys: ['team'] },
+  ListTagsForStream: { ...stream, Limit: 10, ExclusiveStartTagKey: 'a' },
+  SplitShard: { ...stream, ShardToSplit: SHARD, NewStartingHashKey: '10' },
+  MergeShards: { ...stream, ShardToMerge: SHARD, AdjacentShardToMerge: 'shardId-000000000001' },
+  UpdateShardCount: { ...stream, TargetShardCount: 2, ScalingType: 'UNIFORM_SCALING' },
+  UpdateStreamMode: { StreamARN: STREAM_ARN, StreamModeDetails: { StreamMode: 'ON_DEMAND' } },
+  EnableEnhancedMonitoring: metrics,
+  DisableEnhancedMonitoring: metrics,
+  DescribeLimits: {},
+  PutResourcePolicy: { ResourceARN: STREAM_ARN, Policy: '{}' },
+  GetResourcePolicy: { ResourceARN: STREAM_ARN },
+  DeleteResourcePolicy: { ResourceARN: STREAM_ARN },
+  RegisterStreamConsumer: { StreamARN: STREAM_ARN, ConsumerName: 'absent' },
+  DeregisterStreamConsumer: consumer,
+  DescribeStreamConsumer: consumer,
+  ListStreamConsumers: {
+    StreamARN: STREAM_ARN,
+    NextToken: 'AAAA',
+    MaxResults: 10,
+    StreamCreationTimestamp: 1.5,
+  },
+  SubscribeToShard: {
+    ConsumerARN: CONSUMER_ARN,
+    ShardId: SHARD,
+    StartingPosition: { Type: 'AT_TIMESTAMP', SequenceNumber: '0', Timestamp: 1.5 },
+  },
 };
 
 const destination = {

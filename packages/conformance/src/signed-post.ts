@@ -1,13 +1,18 @@
 /** Requests as no SDK would send them, signed by this file's own implementation of Signature Version 4. */
 import { createHash, createHmac } from 'node:crypto';
+import { cbor } from '@smithy/core/cbor';
 import { REGION, type Target } from './target.ts';
 
 export interface PostOptions {
   readonly service: string;
   /** `Kinesis_20131202.ListStreams` */
-  readonly target: string;
+  readonly target?: string;
   readonly body: string | Buffer;
   readonly contentType?: string;
+  /** `/` by default; without a query. */
+  readonly path?: string;
+  /** Sent and signed with the others. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly now?: Date;
   /** Changes what was signed before it is sent. */
   readonly tamper?: (request: { headers: Record<string, string>; body: Buffer }) => { body?: Buffer } | void;
@@ -18,6 +23,7 @@ export interface Posted {
   readonly type: string;
   readonly message: string;
   readonly body: string;
+  readonly bytes: Buffer;
   readonly headers: Headers;
 }
 
@@ -25,13 +31,17 @@ export async function signedPost(to: Target, options: PostOptions): Promise<Post
   const body = Buffer.from(options.body);
   const headers = signedHeaders(to, options, body);
   const tampered = options.tamper?.({ headers, body });
-  const response = await fetch(to.url, {
+  const response = await fetch(new URL(options.path ?? '/', to.url), {
     method: 'POST',
     headers,
     body: new Uint8Array(tampered?.body ?? body),
   });
-  const text = await response.text();
-  return { status: response.status, body: text, headers: response.headers, ...errorOf(text) };
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const text = bytes.toString();
+  const error = response.headers.get('content-type')?.includes('cbor')
+    ? errorOf(cbor.deserialize(bytes) as Partial<ErrorMembers>)
+    : errorOf(parsed(text));
+  return { status: response.status, body: text, bytes, headers: response.headers, ...error };
 }
 
 export function signedHeaders(to: Target, options: PostOptions, body: Buffer): Record<string, string> {
@@ -40,12 +50,13 @@ export function signedHeaders(to: Target, options: PostOptions, body: Buffer): R
     'content-type': options.contentType ?? 'application/x-amz-json-1.1',
     host: new URL(to.url).host,
     'x-amz-date': time,
-    'x-amz-target': options.target,
+    ...(options.target === undefined ? undefined : { 'x-amz-target': options.target }),
+    ...options.headers,
   };
   const names = Object.keys(headers).sort();
   const canonical = [
     'POST',
-    '/',
+    options.path ?? '/',
     '',
     ...names.map((name) => `${name}:${headers[name]}`),
     '',
@@ -60,16 +71,21 @@ export function signedHeaders(to: Target, options: PostOptions, body: Buffer): R
   return headers;
 }
 
-function errorOf(text: string): { type: string; message: string } {
+type ErrorMembers = Record<'__type' | 'message' | 'Message', string>;
+
+/** The type without the namespace that RPC v2 names. */
+function errorOf({ __type = '', message, Message }: Partial<ErrorMembers>): {
+  type: string;
+  message: string;
+} {
+  return { type: __type.slice(__type.indexOf('#') + 1), message: message ?? Message ?? '' };
+}
+
+function parsed(text: string): Partial<ErrorMembers> {
   try {
-    const {
-      __type = '',
-      message,
-      Message,
-    } = JSON.parse(text) as Record<'__type' | 'message' | 'Message', string | undefined>;
-    return { type: __type, message: message ?? Message ?? '' };
+    return JSON.parse(text) as Partial<ErrorMembers>;
   } catch {
-    return { type: '', message: '' };
+    return {};
   }
 }
 

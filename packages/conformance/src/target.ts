@@ -2,6 +2,7 @@ import { AthenaClient } from '@aws-sdk/client-athena';
 import { FirehoseClient } from '@aws-sdk/client-firehose';
 import { GlueClient } from '@aws-sdk/client-glue';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
+import { AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
 import { startSluice } from './start-sluice.ts';
 
 /** The server under test. */
@@ -57,6 +58,22 @@ export function clientsOf({ url, accessKeyId, secretAccessKey }: Target): Client
       for (const client of [kinesis, firehose, glue, athena]) client.destroy();
     },
   };
+}
+
+/** Protocols that the SDK's client for Kinesis can be told to speak. */
+export const KINESIS_PROTOCOLS = ['AWS JSON', 'RPC v2 CBOR'] as const;
+
+export function kinesisClient(
+  { url, accessKeyId, secretAccessKey }: Target,
+  protocol: (typeof KINESIS_PROTOCOLS)[number],
+): KinesisClient {
+  return new KinesisClient({
+    endpoint: url,
+    region: REGION,
+    credentials: { accessKeyId, secretAccessKey },
+    maxAttempts: 1,
+    ...(protocol === 'RPC v2 CBOR' && { protocol: AwsSmithyRpcV2CborProtocol }),
+  });
 }
 
 let names = 0;

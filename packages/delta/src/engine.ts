@@ -7,7 +7,7 @@ import type { StructType } from './schema/types.ts';
  * Reads and writes Parquet. The library decides what is in a file and what the log says of it; an engine moves rows.
  *
  * Failures are `DeltaError`s: `invalid-data` when a row can't be cast to the schema, `not-null` when it breaks a NOT
- * NULL, `no-space`, and `engine` otherwise.
+ * NULL, `not-found` for a file that is gone, `no-space`, and `engine` otherwise.
  */
 export interface Engine {
   /**
@@ -41,8 +41,8 @@ export interface CheckpointRead {
 
 /**
  * One connection to DuckDB with the time zone UTC, for as long as a task runs; its temporary tables vanish with it. One
- * statement at a time. Failures are `DeltaError`s: `invalid-data` for values that can't be cast, `no-space`, and
- * `engine` otherwise.
+ * statement at a time. Failures are `DeltaError`s: `invalid-data` for values that can't be cast, `not-found` for a file
+ * that is gone, `no-space`, and `engine` otherwise.
  */
 export interface SqlSession {
   run(sql: string): Promise<void>;

@@ -85,9 +85,9 @@ export class DeltaError extends Error {
   }
 }
 
-/** Whether `error` is a {@link DeltaError} with this code. */
-export function isDeltaError(error: unknown, code: DeltaErrorCode): error is DeltaError {
-  return error instanceof DeltaError && error.code === code;
+/** Whether `error` is a {@link DeltaError}, and of this code if one is given. */
+export function isDeltaError(error: unknown, code?: DeltaErrorCode): error is DeltaError {
+  return error instanceof DeltaError && (code === undefined || error.code === code);
 }
 
 /** The text of anything that was thrown. */

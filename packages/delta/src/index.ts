@@ -12,6 +12,7 @@ export type {
   DeleteOptions,
   DeleteResult,
   MergeBuilder,
+  MergeCondition,
   MergeFacts,
   MergeResult,
   MergeTarget,
@@ -51,6 +52,7 @@ export type {
 } from './engine.ts';
 export {
   type ByteRange,
+  type DownloadOptions,
   type FileTransfer,
   isLocal,
   isLocaliser,
@@ -65,12 +67,14 @@ export {
   type ObjectStore,
 } from './store/object-store.ts';
 export { CachedStore, type CachedStoreOptions } from './store/cached-store.ts';
+export type { CacheCounts, DiskCacheOptions } from './store/disk-cache.ts';
 export { LocalStore } from './store/local-store.ts';
-export type { AddFile, MetadataAction, ProtocolAction } from './log/actions.ts';
+export type { AddFile, DeletionVectorDescriptor, MetadataAction, ProtocolAction } from './log/actions.ts';
 export type { Scan, ScanOptions, Snapshot } from './snapshot/snapshot.ts';
 export type { CommitSummary } from './snapshot/history.ts';
-export type { ChangeBound } from './change-feed/range.ts';
-export type { ChangeOptions, ChangeScan } from './change-feed/read-changes.ts';
+export type { ChangeBound, ChangeRange } from './change-feed/range.ts';
+export type { ChangeOptions, ChangeRowOptions, ChangeScan } from './change-feed/read-changes.ts';
+export type { TimestampForm } from './reading/js-values.ts';
 export type { Row, RowOptions, SelectOptions } from './reading/select.ts';
 export type { TableDetail, TableStatistics } from './detail/detail.ts';
 export { type DiffSummary, type FilesSummary, summariseDiff } from './detail/diff-summary.ts';
@@ -95,6 +99,7 @@ export {
   decimalOf,
   type DecimalName,
   field,
+  type FieldOptions,
   type MapType,
   type PrimitiveName,
   type PrimitiveType,

@@ -1,4 +1,6 @@
 /** What ALTER TABLE does: changes of a table's schema, rules and properties, each durable and visible on return. */
+import * as shapes from './arguments/operations.ts';
+import { assertShape } from './arguments/shape.ts';
 import {
   addColumns,
   addConstraint,
@@ -28,27 +30,32 @@ import type { TableContext } from './table-context.ts';
 export class TableAlterations {
   readonly #context: TableContext;
 
+  /** @internal */
   constructor(context: TableContext) {
     this.#context = context;
   }
 
   /** Nullable columns, or members of structs, that the table lacks; rows before have NULL there. */
-  addColumns(columns: readonly (NewColumn | StructField)[]): Promise<AlterResult> {
+  async addColumns(columns: readonly (NewColumn | StructField)[]): Promise<AlterResult> {
+    assertShape(columns, shapes.ADD_COLUMNS, 'alter.addColumns');
     return addColumns(this.#context, columns);
   }
 
   /** The type (to a wider one), the nullability, the comment or the place of a column. */
-  changeColumn(change: ColumnChange): Promise<AlterResult> {
+  async changeColumn(change: ColumnChange): Promise<AlterResult> {
+    assertShape(change, shapes.CHANGE_COLUMN, 'alter.changeColumn');
     return changeColumn(this.#context, change);
   }
 
   /** Needs column mapping; no file is rewritten. */
-  renameColumn(rename: { readonly column: ColumnPath; readonly to: string }): Promise<AlterResult> {
+  async renameColumn(rename: { readonly column: ColumnPath; readonly to: string }): Promise<AlterResult> {
+    assertShape(rename, shapes.RENAME_COLUMN, 'alter.renameColumn');
     return renameColumn(this.#context, rename);
   }
 
   /** Needs column mapping; no file is rewritten. */
-  dropColumns(columns: readonly ColumnPath[]): Promise<AlterResult> {
+  async dropColumns(columns: readonly ColumnPath[]): Promise<AlterResult> {
+    assertShape(columns, shapes.COLUMNS, 'alter.dropColumns');
     return dropColumns(this.#context, columns);
   }
 
@@ -57,39 +64,51 @@ export class TableAlterations {
     return enableColumnMapping(this.#context);
   }
 
-  /** A condition that all rows, those there are included, must meet. */
-  addConstraint(constraint: { readonly name: string; readonly expression: string }): Promise<AlterResult> {
+  /**
+   * A condition, in Spark SQL, that all rows must meet; NULL breaks it. Reads the rows there are, and throws `constraint`
+   * showing one that breaks it.
+   */
+  async addConstraint(constraint: { readonly name: string; readonly expression: string }): Promise<AlterResult> {
+    assertShape(constraint, shapes.CONSTRAINT, 'alter.addConstraint');
     return addConstraint(this.#context, constraint);
   }
 
-  dropConstraint(constraint: { readonly name: string; readonly ifExists?: boolean }): Promise<AlterResult> {
+  /** Throws `invalid-property` for one that isn't there, unless `ifExists`. */
+  async dropConstraint(constraint: { readonly name: string; readonly ifExists?: boolean }): Promise<AlterResult> {
+    assertShape(constraint, shapes.DROPPED_CONSTRAINT, 'alter.dropConstraint');
     return dropConstraint(this.#context, constraint);
   }
 
   /** Null removes a property. Those that need a table feature bring it along in the same commit. */
-  setProperties(properties: Readonly<Record<string, string | null>>): Promise<AlterResult> {
+  async setProperties(properties: Readonly<Record<string, string | null>>): Promise<AlterResult> {
+    assertShape(properties, shapes.PROPERTIES, 'alter.setProperties');
     return setProperties(this.#context, properties);
   }
 
-  /** Null removes it. */
-  setComment(comment: string | null): Promise<AlterResult> {
+  /** The table's description; null removes it. */
+  async setComment(comment: string | null): Promise<AlterResult> {
+    assertShape(comment, shapes.COMMENT, 'alter.setComment');
     return setComment(this.#context, comment);
   }
 
   /** The columns that `optimize` clusters by from now on; none for no clustering. */
-  setClustering(columns: readonly ColumnPath[]): Promise<AlterResult> {
+  async setClustering(columns: readonly ColumnPath[]): Promise<AlterResult> {
+    assertShape(columns, shapes.COLUMNS, 'alter.setClustering');
     return setClustering(this.#context, columns);
   }
 
   /** Text of an application's own, kept with the table under a name that does not begin with `delta.`. */
-  setDomainMetadata(metadata: {
+  async setDomainMetadata(metadata: {
     readonly domain: string;
     readonly configuration: string;
   }): Promise<AlterResult> {
+    assertShape(metadata, shapes.DOMAIN_METADATA, 'alter.setDomainMetadata');
     return setDomainMetadata(this.#context, metadata);
   }
 
-  removeDomainMetadata(domain: string): Promise<AlterResult> {
+  /** One that isn't there is left so. */
+  async removeDomainMetadata(domain: string): Promise<AlterResult> {
+    assertShape(domain, shapes.DOMAIN, 'alter.removeDomainMetadata');
     return removeDomainMetadata(this.#context, domain);
   }
 }

@@ -71,10 +71,11 @@ export function createContext(options: OpenOptions): TableContext {
     refreshing = next.catch(() => undefined);
     return next;
   };
-  const checkpointIfDue = async (version: number): Promise<void> => {
+  const checkpointIfDue = async (version: number, known: TableState): Promise<void> => {
+    // Others may have changed the interval meanwhile; then one of the next commits goes by it.
+    if (version % checkpointInterval(known.metadata.configuration) !== 0) return;
     try {
       const newest = await refresh();
-      if (version % checkpointInterval(newest.metadata.configuration) !== 0) return;
       // Others may have committed meanwhile; a checkpoint of any version is a good one.
       await writeCheckpoint(io, newest, now(), { uuid });
       await writeChecksum(io, newest);
@@ -94,7 +95,7 @@ export function createContext(options: OpenOptions): TableContext {
     async commit(transaction) {
       const outcome = await commitTransaction(io, transaction, { now, uuid });
       if (outcome.kind === 'committed' && options.checkpoints !== 'manual') {
-        await checkpointIfDue(outcome.version);
+        await checkpointIfDue(outcome.version, transaction.state);
       }
       return outcome;
     },

@@ -18,10 +18,7 @@ import { type S3TestServer, startS3Server } from './s3-server.ts';
 
 const PACKAGE = resolve(import.meta.dirname, '..');
 const REPOSITORY = resolve(PACKAGE, '../..');
-const PAGES = [
-  join(PACKAGE, 'README.md'),
-  ...globSync(join(PACKAGE, 'docs/guide/*.md')).toSorted(),
-];
+const PAGES = [join(PACKAGE, 'README.md'), ...globSync(join(PACKAGE, 'docs/guide/*.md')).toSorted()];
 /** Of blocks that the docs' examples for S3 name. */
 const S3_BUCKET = 'lake';
 
@@ -145,21 +142,25 @@ describe('the examples of the documentation', () => {
         if (program !== undefined) writeFileSync(join(checked, name), `${program}\nexport {};\n`);
       }
     }
+    // The compiler did look, and at these files.
+    writeFileSync(join(checked, 'planted.ts'), 'export const planted: number = true;\n');
     const config = { extends: join(REPOSITORY, 'tsconfig.json'), include: [`${checked}/*.ts`], exclude: [] };
     writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config));
     const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
     const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', directory], {
       cwd: directory,
     }).catch((error: { stdout: string }) => error);
-    const ours = stdout.split('\n').filter((line) => line.startsWith('checked/'));
-    assert.deepEqual(ours, []);
+    const found = stdout.split('\n').filter((line) => line.startsWith('checked/'));
+    assert.deepEqual(found, [
+      "checked/planted.ts(1,14): error TS2322: Type 'boolean' is not assignable to type 'number'.",
+    ]);
   });
 });
 
 function credentialsOf({ client }: S3TestServer): { accessKeyId: string; secretAccessKey: string } {
   const { credentials } = client;
   assert.ok(credentials !== undefined && typeof credentials !== 'function');
-  return credentials as { accessKeyId: string; secretAccessKey: string };
+  return credentials;
 }
 
 describe('the documentation', () => {
@@ -174,6 +175,18 @@ describe('the documentation', () => {
         .map((target) => `${relative(PACKAGE, document)} → ${target}`);
     });
     assert.deepEqual(dead, []);
+  });
+});
+
+describe('the page of errors', () => {
+  it('has every code, and no other', () => {
+    const source = readFileSync(join(PACKAGE, 'src/errors.ts'), 'utf8');
+    const union = /export type DeltaErrorCode =([^;]+);/.exec(source)?.[1] ?? '';
+    const codes = [...union.matchAll(/'([^']+)'/g)].map(([, code]) => code);
+    const page = readFileSync(join(PACKAGE, 'docs/guide/errors.md'), 'utf8');
+    const listed = [...page.matchAll(/^\| `([a-z-]+)` /gm)].map(([, code]) => code);
+    assert.ok(codes.length > 20);
+    assert.deepEqual(listed.toSorted(), codes.toSorted());
   });
 });
 
@@ -205,7 +218,9 @@ describe('the runner of the examples', () => {
   });
 
   it('takes what a line, or some, say to be printed', () => {
-    const { program, expected } = watched('console.log(a, f(b)); // → 1 2\n\nconsole.log(c);\n// → x\n//   y\n');
+    const { program, expected } = watched(
+      'console.log(a, f(b)); // → 1 2\n\nconsole.log(c);\n// → x\n//   y\n',
+    );
     assert.deepEqual(expected, [
       { line: 1, text: '1 2' },
       { line: 3, text: 'x y' },

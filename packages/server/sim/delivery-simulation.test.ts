@@ -27,6 +27,17 @@ test('a commit of rejected records without txn is caught: they are doubled', asy
   assert.match((await caughtBy('rejects-without-txn'))?.message ?? 'not caught', /is in .*rejected/);
 });
 
+test('children that are read before their parents are caught: a key is out of order', async () => {
+  assert.match(
+    (await caughtBy('children-before-parents'))?.message ?? 'not caught',
+    /out of the order of key/,
+  );
+});
+
+test('parts of an aggregated record whose rejection is forgotten are caught: they are doubled', async () => {
+  assert.match((await caughtBy('parts-forgotten'))?.message ?? 'not caught', /is in .*rejected/);
+});
+
 test('the simulation meets what it is for', async () => {
   const traces = await Promise.all([1, 2, 3, 4, 5].map((seed) => simulateDelivery(seed)));
   const lines = traces.flat();
@@ -34,9 +45,11 @@ test('the simulation meets what it is for', async () => {
     /^crash: kill/,
     /^crash: power/,
     /^restart/,
+    /^resharded/,
     /^unknown fields: evolve/,
     /^faults .*0\.3/,
     /^ {2}events_rejected: create/,
+    /^part of an aggregated record is rejected/,
   ])
     assert.ok(
       lines.some((line) => expected.test(line)),

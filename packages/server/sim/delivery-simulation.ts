@@ -3,23 +3,27 @@
  * rules, and crashes at any moment, those during a recovery included.
  *
  * Oracle: every acknowledged record is exactly once, and whole, in the table or in the rejected table, and the rows of
- * a shard follow one another in the order of their offsets from version to version; a record that was not acknowledged
- * is there once or not at all.
+ * a shard, and those of a key across splits and merges, follow one another in their order from version to version; a
+ * record that was not acknowledged is there once or not at all.
  */
 import assert from 'node:assert/strict';
 import { DeltaTable } from '@sluice/delta';
 import { JsonEngine, readJsonRows } from '@sluice/delta/testing';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
+import { aggregate } from '../src/base/aggregated-record.ts';
 import { createCatalog, createDeltaTables, type Catalog } from '../src/modules/catalog/index.ts';
 import { createDelivery, type Delivery } from '../src/modules/delivery/index.ts';
 import { createStreams, type RecordRun, type Streams } from '../src/modules/streams/index.ts';
 import type { Logger, Metrics } from '../src/ports/observe.ts';
 import type { MetaStore } from '../src/ports/meta-store.ts';
+import type { RowWriter } from '../src/ports/row-writer.ts';
 import { DeliveryWorld } from './delivery-world.ts';
 import { simulate } from './world.ts';
 
 const STEPS = 400;
 const HOUR_MS = 3_600_000;
+/** Beyond it shards are merged. */
+const OPEN_SHARDS_MAX = 6;
 const RESTART_ATTEMPTS_MAX = 50;
 const DELIVER_ROUNDS_MAX = 500;
 const POLICIES = ['ignore', 'reject', 'evolve'] as const;
@@ -37,6 +41,8 @@ const LIMITS = {
   bufferedBytesMax: 2_000,
   drainMsMax: 2_000,
 };
+/** Room of the usual size would have the simulated disk copy a mebibyte for each group. */
+const STREAMS_LIMITS = { roomBytes: 4_096 };
 
 const logger: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
 const metrics: Metrics = {
@@ -46,7 +52,11 @@ const metrics: Metrics = {
 };
 
 /** Bugs that the oracle must find. */
-export type PlantedBug = 'rows-without-txn' | 'rejects-without-txn';
+export type PlantedBug =
+  | 'rows-without-txn'
+  | 'rejects-without-txn'
+  | 'children-before-parents'
+  | 'parts-forgotten';
 
 export async function simulateDelivery(seed: number, bug?: PlantedBug): Promise<readonly string[]> {
   const world = new DeliveryWorld(seed);
@@ -64,7 +74,7 @@ class Run {
   readonly #meta: MetaStore;
   readonly #bug: PlantedBug | undefined;
   /** Names of records by whether they were acknowledged. */
-  readonly #records = new Map<string, { acknowledged: boolean; direct: boolean }>();
+  readonly #records = new Map<string, { acknowledged: boolean; direct: boolean; key: string }>();
   #process!: Process;
   #count = 0;
   /** Retention may have removed records of the stream before their delivery. */
@@ -121,6 +131,7 @@ class Run {
     const { random, clock } = this.#world;
     const dice = random.below(1_000);
     if (dice < 160) this.#put();
+    else if (dice < 172) this.#reshard();
     else if (dice < 900) await this.#world.step();
     else if (dice < 950) clock.advance(random.below(1_500));
     else if (dice < 965) this.#changePolicy();
@@ -135,9 +146,17 @@ class Run {
     const { random } = this.#world;
     const direct = random.chance(0.3);
     const names = Array.from({ length: 1 + random.below(5) }, () => `r${++this.#count}`);
-    for (const name of names) this.#records.set(name, { acknowledged: false, direct });
-    const data = names.map((name) => Buffer.from(this.#payload(name)));
-    const partitionKeys = names.map(() => `key-${random.below(8)}`);
+    const payloads = names.map((name) => Buffer.from(this.#payload(name)));
+    const keys = names.map(() => `key-${random.below(8)}`);
+    // One record of the stream that holds all of them: they share its fate in the stream, and not in the table.
+    const together = random.chance(0.3);
+    if (together) keys.fill(keys[0]!);
+    for (const [at, name] of names.entries())
+      this.#records.set(name, { acknowledged: false, direct, key: keys[at]! });
+    const data = together
+      ? [aggregate(payloads.map((payload, at) => ({ partitionKey: `user-${at}`, data: payload })))]
+      : payloads;
+    const partitionKeys = together ? keys.slice(0, 1) : keys;
     const { streams, delivery } = this.#process;
     const { life } = this.#world;
     const put: Promise<unknown> = direct
@@ -149,6 +168,25 @@ class Run {
         this.#world.note(`acknowledged ${names.join(' ')}`);
         for (const name of names) this.#records.get(name)!.acknowledged = true;
       },
+      () => {},
+    );
+  }
+
+  #reshard(): void {
+    const { random } = this.#world;
+    const { streams } = this.#process;
+    const open = streams
+      .describe('source')
+      .shards.filter(({ closedMs }) => closedMs === undefined)
+      .sort((a, b) => (a.hashKeyStart < b.hashKeyStart ? -1 : 1));
+    const at = random.below(open.length);
+    const [shard, next] = [open[at]!, open[at + 1]];
+    const change =
+      next !== undefined && (open.length > OPEN_SHARDS_MAX || random.chance(0.5))
+        ? streams.merge('source', { lower: shard.shardId, upper: next.shardId })
+        : streams.split('source', shard.shardId, (shard.hashKeyStart + shard.hashKeyEnd) / 2n);
+    change.then(
+      () => this.#world.note('resharded'),
       () => {},
     );
   }
@@ -266,22 +304,23 @@ class Run {
     const streams = await createStreams({
       disk: disk.attach(),
       directory: '/data/streams',
-      meta,
+      meta: world.metaOf(meta),
       clock,
       random,
       logger,
       metrics,
+      limits: STREAMS_LIMITS,
     });
-    const seen = this.#bug === undefined ? catalog : withBug(catalog, this.#bug);
+    const seen = this.#bug?.endsWith('without-txn') ? withBug(catalog, this.#bug) : catalog;
     const delivery = await createDelivery({
       meta,
-      streams,
+      streams: this.#bug === 'children-before-parents' ? withoutLineage(streams) : streams,
       catalog: seen,
       clock,
       random,
       logger,
       metrics,
-      writer,
+      writer: this.#bug === 'parts-forgotten' ? forgettingParts(writer) : writer,
       limits: LIMITS,
     });
     return { streams, catalog, delivery };
@@ -310,6 +349,8 @@ class Run {
       assert.equal(where.length, 1, `${name} is in ${where.join(' and ')}`);
     }
     this.#world.note(`${delivered.length} rows, ${rejected.length} rejected`);
+    if (rejected.some((row) => Number(row['sub_sequence_number'] ?? 0) > 0))
+      this.#world.note('part of an aggregated record is rejected');
     if (!complete) return;
     for (const [name, { acknowledged, direct }] of this.#records)
       if (acknowledged && (direct || !this.#expired))
@@ -340,18 +381,24 @@ class Run {
             streams.read(shard, next, { recordsMax: 1_000, bytesMax: 1_000_000 }),
           );
           for (const run of runs)
-            namesIn(run).forEach((name, at) =>
-              positions.set(name, { uid: shard.uid, offset: run.firstOffset + at }),
-            );
+            namesIn(run).forEach((names, at) => {
+              for (const name of names) positions.set(name, { uid: shard.uid, offset: run.firstOffset + at });
+            });
           next = nextOffset;
         }
     const last = new Map<number, number>();
+    // A key's later records are in the later shards of its lineage.
+    const lastOfKey = new Map<string, number>();
     for (const name of delivered) {
       const position = positions.get(name);
       if (position === undefined) continue;
-      const before = last.get(position.uid) ?? -1;
-      assert.ok(position.offset >= before, `${name} of shard ${position.uid} is out of order`);
-      last.set(position.uid, position.offset);
+      const { uid, offset } = position;
+      assert.ok(offset >= (last.get(uid) ?? -1), `${name} of shard ${uid} is out of order`);
+      last.set(uid, offset);
+      const { key, direct } = this.#records.get(name)!;
+      if (direct) continue;
+      assert.ok(uid >= (lastOfKey.get(key) ?? 0), `${name} of shard ${uid} is out of the order of ${key}`);
+      lastOfKey.set(key, uid);
     }
   }
 
@@ -368,12 +415,37 @@ class Run {
   }
 }
 
-/** Names of the records of a run, in order. */
-function namesIn({ bytes, bounds, count }: RecordRun): string[] {
-  return Array.from(
-    { length: count },
-    (_, at) => /r\d+/.exec(bytes.toString('utf8', bounds[at * 2 + 1], bounds[at * 2 + 2]))![0],
-  );
+/** Names in each record of a run, in order. */
+function namesIn({ bytes, bounds, count }: RecordRun): string[][] {
+  return Array.from({ length: count }, (_, at) => [
+    ...new Set(bytes.toString('latin1', bounds[at * 2 + 1], bounds[at * 2 + 2]).match(/(?<="rec":")r\d+/g)),
+  ]);
+}
+
+/** A writer that isn't told which parts of aggregated records an earlier attempt rejected. */
+function forgettingParts(writer: RowWriter): RowWriter {
+  const open: RowWriter['open'] = (request) =>
+    writer.open({
+      ...request,
+      decided: request.decided.map(({ uid, to, rejected }) => ({ uid, to, rejected })),
+    });
+  return { open, close: () => writer.close() };
+}
+
+/** Streams whose shards seem to have no parents. */
+function withoutLineage(streams: Streams): Streams {
+  return new Proxy(streams, {
+    get(target, key) {
+      const member = Reflect.get(target, key) as unknown;
+      if (key === 'describe')
+        return (name: string) => {
+          const description = target.describe(name);
+          const orphaned = { parentShardId: undefined, adjacentParentShardId: undefined };
+          return { ...description, shards: description.shards.map((shard) => ({ ...shard, ...orphaned })) };
+        };
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
 }
 
 function withBug(catalog: Catalog, bug: PlantedBug): Catalog {

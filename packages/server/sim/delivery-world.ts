@@ -24,14 +24,7 @@ export interface Faults {
 
 export class DeliveryWorld extends World {
   readonly faults: Faults = { refuse: 0, loseReply: 0, staleList: 0 };
-  /** Rises with each crash. */
-  life = 0;
   readonly #stores = new Map<string, MemoryStore>();
-
-  override crash(kind: 'kill' | 'power'): void {
-    this.life++;
-    super.crash(kind);
-  }
 
   /** The store of a table's root as the present process sees it. */
   storeFor(root: string): ObjectStore {

@@ -13,17 +13,64 @@ interface Known {
   readonly arrivalMs: number;
 }
 
+/** As sequence numbers order records: by the shard's uid, then by the offset. */
+export interface Position {
+  readonly uid: number;
+  readonly offset: number;
+}
+
+const isBefore = (a: Position, b: Position): boolean =>
+  a.uid < b.uid || (a.uid === b.uid && a.offset < b.offset);
+
 export class StreamsModel {
   readonly requests = new Map<number, Request>();
   /** By shard's uid and offset: what was acknowledged or read. */
   readonly #known = new Map<number, Map<number, Known>>();
+  /** The latest acknowledged record of each stream's key. */
+  readonly #latest = new Map<string, Position>();
+  /** Where closed shards end, once a reader was told. */
+  readonly #ends = new Map<number, number>();
 
   knownOf(uid: number): ReadonlyMap<number, Known> {
     return this.#known.get(uid) ?? new Map<number, Known>();
   }
 
+  /** What a record that is sent now must come behind. */
+  latestOf(streamKey: string): Position | undefined {
+    return this.#latest.get(streamKey);
+  }
+
+  /** A record was acknowledged: it comes behind all of its key that were acknowledged when it was sent. */
+  acknowledged(streamKey: string, position: Position, after: Position | undefined): void {
+    if (after !== undefined)
+      assert.ok(
+        isBefore(after, position),
+        `${streamKey} at ${position.uid}/${position.offset} is not behind ${after.uid}/${after.offset}`,
+      );
+    const latest = this.#latest.get(streamKey);
+    if (latest === undefined || isBefore(latest, position)) this.#latest.set(streamKey, position);
+  }
+
+  /** A reader was told that a closed shard has nothing from `offset` on. */
+  ended(uid: number, offset: number): void {
+    for (const known of this.knownOf(uid).keys())
+      assert.ok(known < offset, `shard ${uid} ended at ${offset}, before what is known at ${known}`);
+    const before = this.#ends.get(uid);
+    if (before !== undefined) assert.equal(offset, before, `shard ${uid} has another end`);
+    this.#ends.set(uid, offset);
+  }
+
+  /** Checks that shards which are not there any more had nothing that must be kept. */
+  checkGone(present: ReadonlySet<number>, keptFromMs: number): void {
+    for (const [uid, records] of this.#known)
+      if (!present.has(uid))
+        for (const [offset, { payload, arrivalMs }] of records)
+          assert.ok(arrivalMs < keptFromMs, `shard ${uid} is gone with offset ${offset} (${payload})`);
+  }
+
   /** A fact about an offset: from an acknowledgement or a reader. It must agree with every one before. */
   learn(uid: number, offset: number, fact: Known): void {
+    assert.ok(offset < (this.#ends.get(uid) ?? Infinity), `shard ${uid} has offset ${offset} after its end`);
     let shard = this.#known.get(uid);
     if (shard === undefined) this.#known.set(uid, (shard = new Map()));
     const before = shard.get(offset);

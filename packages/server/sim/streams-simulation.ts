@@ -1,6 +1,6 @@
 /**
- * The streams module over a simulated disk and clock: appends, readers, retention, full and failing disks, and crashes
- * at any moment, those during a recovery included. StreamsModel is the oracle.
+ * The streams module over a simulated disk and clock: appends, readers, splits, merges, scaling, retention, full and
+ * failing disks, and crashes at any moment, those during a recovery included. StreamsModel is the oracle.
  */
 import assert from 'node:assert/strict';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
@@ -21,7 +21,10 @@ const STREAMS = [
   { name: 'one', shardCount: 1 },
   { name: 'three', shardCount: 3 },
 ];
-const DAY_MS = 24 * 3_600_000;
+/** Beyond it shards are merged. */
+const OPEN_SHARDS_MAX = 6;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const RESTART_ATTEMPTS_MAX = 20;
 /** Small, so that seals, cold reads, evictions and refusals happen all the time. */
 const LIMITS = {
@@ -75,13 +78,15 @@ class Run {
   async #act(): Promise<void> {
     const { random, clock, disk } = this.#world;
     const dice = random.below(1_000);
-    if (dice < 300) this.#append();
+    if (dice < 265) this.#append();
+    else if (dice < 300) this.#reshard();
     else if (dice < 380) this.#read();
     else if (dice < 900) await this.#world.step();
     else if (dice < 960) clock.advance(random.below(2_000));
     else if (dice < 970) this.#fill();
     else if (dice < 974) disk.failSyncs = 1;
-    else if (dice < 978) await this.#pass();
+    else if (dice < 977) await this.#pass(DAY_MS * 1.1);
+    else if (dice < 980) await this.#pass(HOUR_MS);
     else if (dice < 983) await this.#restart();
     else if (dice < 1_000) await this.#crashAndCheck(random.chance(0.5) ? 'kill' : 'power');
     await this.#world.settle();
@@ -98,6 +103,7 @@ class Run {
     }));
     const request: Request = { id, records, state: 'waiting' };
     this.#model.requests.set(id, request);
+    const behind = records.map(({ key }) => this.#model.latestOf(`${stream}/${key}`));
     const life = this.#life;
     const columns = {
       partitionKeys: records.map((record) => record.key),
@@ -109,8 +115,11 @@ class Run {
         request.state = 'acknowledged';
         this.#world.note(`acknowledged ${id}`);
         this.#hold(() => {
-          for (const [index, { payload }] of records.entries())
-            this.#model.learn(shards[index]!.uid, offsets[index]!, { payload, arrivalMs });
+          for (const [index, { key, payload }] of records.entries()) {
+            const position = { uid: shards[index]!.uid, offset: offsets[index]! };
+            this.#model.learn(position.uid, position.offset, { payload, arrivalMs });
+            this.#model.acknowledged(`${stream}/${key}`, position, behind[index]);
+          }
         });
       },
       (error: { code?: string }) => {
@@ -118,6 +127,39 @@ class Run {
         request.state = 'refused';
         this.#world.note(`refused ${id}: ${error.code}`);
         this.#unexpected(error, ['overloaded', 'storage-full', 'storage-failed']);
+      },
+    );
+  }
+
+  #reshard(): void {
+    const { random } = this.#world;
+    const { name } = random.pick(STREAMS);
+    const open = this.#described(name)
+      .filter(({ closedMs }) => closedMs === undefined)
+      .sort((a, b) => (a.hashKeyStart < b.hashKeyStart ? -1 : 1));
+    if (open.length === 0) return;
+    const at = random.below(open.length);
+    const [shard, next] = [open[at]!, open[at + 1]];
+    const { shardId, hashKeyStart, hashKeyEnd } = shard;
+    const life = this.#life;
+    let change: Promise<void>;
+    if (random.chance(0.2))
+      change = this.#log.scale(name, Math.max(1, Math.ceil(open.length / 2)) + random.below(open.length + 1));
+    else if (next !== undefined && (open.length > OPEN_SHARDS_MAX || random.chance(0.5)))
+      change = this.#log.merge(name, { lower: shardId, upper: next.shardId });
+    else change = this.#log.split(name, shardId, (hashKeyStart + hashKeyEnd) / 2n);
+    change.then(
+      () => life === this.#life && this.#world.note(`resharded ${name}`),
+      (error: { code?: string }) => {
+        if (life !== this.#life) return;
+        this.#world.note(`not resharded ${name}: ${error.code}`);
+        this.#unexpected(error, [
+          'stream-in-use',
+          'overloaded',
+          'storage-full',
+          'storage-failed',
+          'limit-exceeded',
+        ]);
       },
     );
   }
@@ -134,9 +176,13 @@ class Run {
         if (life !== this.#life) return;
         this.#positions.set(shard.uid, result.nextOffset);
         this.#world.note(`read ${shard.uid} ${from} to ${result.nextOffset}`);
-        this.#hold(() => result.runs.forEach((run) => this.#learn(shard, run)));
+        this.#hold(() => {
+          result.runs.forEach((run) => this.#learn(shard, run));
+          if (result.ended) this.#model.ended(shard.uid, result.nextOffset);
+        });
       },
-      (error: { code?: string }) => life === this.#life && this.#unexpected(error, []),
+      // Its time was over in the meantime.
+      (error: { code?: string }) => life === this.#life && this.#unexpected(error, ['shard-not-found']),
     );
   }
 
@@ -151,13 +197,14 @@ class Run {
     this.#world.note(`capacity ${disk.capacityBytes}`);
   }
 
-  /** Days go by: retention removes what is old. */
-  async #pass(): Promise<void> {
-    this.#world.note('days go by');
-    this.#expired = true;
-    await this.#world.clock.advanceSettling(DAY_MS * 1.1, async () => {
+  /** Time goes by: retention removes what is old, and nothing else. */
+  async #pass(ms: number): Promise<void> {
+    this.#world.note(`${ms / HOUR_MS} hours go by`);
+    this.#expired ||= ms > DAY_MS;
+    await this.#world.clock.advanceSettling(ms, async () => {
       for (let steps = 0; steps < 20; steps++) await this.#world.step();
     });
+    if (ms < DAY_MS) await this.#restart();
   }
 
   async #restart(): Promise<void> {
@@ -185,7 +232,7 @@ class Run {
       const opening = createStreams({
         disk: this.#bug === undefined ? disk.attach() : withBug(disk.attach(), this.#bug),
         directory: '/data',
-        meta: this.#meta,
+        meta: this.#world.metaOf(this.#meta),
         clock,
         random: new SeededRandom(random.word()),
         logger: quietLogger,
@@ -217,6 +264,7 @@ class Run {
   /** Reads everything and holds it against the model. */
   async #check(): Promise<void> {
     const all: string[] = [];
+    const present = new Set<number>();
     for (const { name } of STREAMS) {
       for (const { uid } of this.#described(name)) {
         const shard = this.#described(name).find((state) => state.uid === uid)!;
@@ -241,9 +289,11 @@ class Run {
         }
         const keptFromMs = this.#world.clock.nowMs() - DAY_MS;
         this.#model.checkShard(uid, { firstOffset, payloads, keptFromMs });
+        present.add(uid);
         all.push(...payloads);
       }
     }
+    this.#model.checkGone(present, this.#world.clock.nowMs() - DAY_MS);
     this.#model.checkRequests(all, this.#expired);
     this.#world.note(`checked ${all.length} records`);
   }

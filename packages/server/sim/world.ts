@@ -39,6 +39,8 @@ export class World {
   readonly clock = new SimClock();
   readonly disk: SimDisk;
   readonly trace: string[] = [];
+  /** Rises with each crash: what belonged to a life before is not heard any more. */
+  life = 0;
   #pending: Operation[] = [];
 
   constructor(seed: number) {
@@ -85,10 +87,25 @@ export class World {
   /** Ends the process, or the machine with it; operations under way never return. */
   crash(kind: 'kill' | 'power'): void {
     this.note(`crash: ${kind}`);
+    this.life++;
     if (kind === 'kill') this.disk.killProcess();
     else this.disk.losePower();
     this.clock.dropTimers();
     for (const operation of this.#pending.splice(0)) operation.go();
+  }
+
+  /** The store as the present process sees it: a transaction waits for the scheduler, and a crash before it leaves nothing. */
+  metaOf(meta: MetaStore): MetaStore {
+    const { life } = this;
+    return {
+      tables: () => meta.tables(),
+      transaction: async (work) => {
+        await this.gate('meta: transaction');
+        return life === this.life ? meta.transaction(work) : new Promise<never>(() => {});
+      },
+      migrate: (module, migrations) => meta.migrate(module, migrations),
+      close: () => meta.close(),
+    };
   }
 
   /** Resolves when the scheduler lets the operation happen. */

@@ -1,9 +1,8 @@
 import { DeltaError } from '../errors.ts';
 import { pathText } from '../schema/walk.ts';
 import type { StructField, StructType } from '../schema/types.ts';
-import { sameType } from '../schema/types.ts';
+import { DEFAULT_KEY, GENERATION_KEY, sameType } from '../schema/types.ts';
 import type { TableContext } from '../table-context.ts';
-import { DEFAULT_KEY, GENERATION_KEY } from '../write/prepare.ts';
 import { type AlterResult, commitChange } from './commit-change.ts';
 import { editStructAt } from './field-paths.ts';
 import { type ColumnPosition, placed } from './position.ts';

@@ -1,12 +1,12 @@
 import { DeltaError } from '../errors.ts';
 import { enableTypeWidening } from '../properties/table-properties.ts';
 import type { DataType, StructField, StructType } from '../schema/types.ts';
-import { sameType } from '../schema/types.ts';
+import { DEFAULT_KEY, sameType } from '../schema/types.ts';
 import { pathText } from '../schema/walk.ts';
 import { canWiden, withTypeChange } from '../schema/widening.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import type { TableContext } from '../table-context.ts';
-import { DEFAULT_KEY, writeRules } from '../write/prepare.ts';
+import { writeRules } from '../write/prepare.ts';
 import { assertUnused } from './column-uses.ts';
 import { type AlterResult, commitChange } from './commit-change.ts';
 import { type ColumnPath, editFieldAt, editTypeAt, pathOf, splitPath } from './field-paths.ts';

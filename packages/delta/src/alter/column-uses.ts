@@ -4,10 +4,10 @@ import { checkConstraints, columnInvariants } from '../constraints/table-checks.
 import { physicalName } from '../column-mapping/index.ts';
 import { DeltaError } from '../errors.ts';
 import { columnMappingMode } from '../properties/table-properties.ts';
+import { GENERATION_KEY } from '../schema/types.ts';
 import { fieldPlaces, pathText } from '../schema/walk.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import { clusteringColumns } from '../write/indexed-leaves.ts';
-import { GENERATION_KEY } from '../write/prepare.ts';
 import { structFieldsAt } from './field-paths.ts';
 
 type Used = 'rules' | 'partitioning' | 'clustering';

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { deletionVectorPath } from '../deletion-vectors/index.ts';
 import { DeltaError } from '../errors.ts';
 import type { DeletionVectorDescriptor } from '../log/actions.ts';
-import { type FileLocation, locateFile } from '../log/file-path.ts';
+import { type FileLocation, locateFileOf } from '../log/file-path.ts';
 import type { TableIo } from '../snapshot/load.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import { joinPath } from '../store/object-store.ts';
@@ -71,7 +71,7 @@ function filesGone({ version, name }: SoughtFile): DeltaError {
 }
 
 function inStore(io: TableIo, uri: string): FileLocation {
-  const location = locateFile(uri);
+  const location = locateFileOf(io.store, uri);
   return location.kind === 'relative' ? { ...location, path: joinPath(io.root, location.path) } : location;
 }
 

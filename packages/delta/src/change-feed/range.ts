@@ -1,6 +1,7 @@
 /** Which versions a reading of the change feed covers; the rules are those of Delta's own readers. */
 import { DeltaError, isDeltaError } from '../errors.ts';
 import type { TableContext } from '../table-context.ts';
+import { timeText } from '../schema/timestamp-text.ts';
 import type { CommitClock } from './commit-clock.ts';
 
 /** An end of a range; both ends are inclusive. */
@@ -101,5 +102,5 @@ function reversed(from: ChangeBound, to: ChangeBound): DeltaError {
 }
 
 function boundText(bound: ChangeBound): string {
-  return 'version' in bound ? `version ${bound.version}` : new Date(bound.timestampMs).toISOString();
+  return 'version' in bound ? `version ${bound.version}` : timeText(bound.timestampMs);
 }

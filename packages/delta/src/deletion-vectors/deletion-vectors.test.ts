@@ -6,11 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { describe, it } from 'node:test';
 import type { DeletionVectorDescriptor } from '../log/actions.ts';
 import type { TableIo } from '../snapshot/load.ts';
+import { LocalStore } from '../store/local-store.ts';
 import { JsonEngine } from '../testing/json-engine.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { readDeletionVector, readDeletionVectors, RowSet, writeDeletionVectors } from './index.ts';
 import { decodeRowSet, encodeRowSet } from './roaring-format.ts';
-import { INLINE_BYTES_MAX } from './vector-store.ts';
 import { z85Decode, z85Encode } from './z85.ts';
 
 /** A whole file of Spark's with one vector of the rows 0, 2, 3 and 4. */
@@ -170,22 +170,37 @@ describe('deletion vectors in the log and in files', () => {
       const uri = pathToFileURL(join(directory, SPARK_NAME)).href;
       for (const pathOrInlineDv of [uri, encodeURI(join(directory, SPARK_NAME))]) {
         const absolute = { ...SPARK_DESCRIPTOR, storageType: 'p', pathOrInlineDv };
-        assert.equal((await readDeletionVector(tableIo(), absolute)).size, 4);
+        const onDisk = { ...tableIo(), store: new LocalStore(directory) };
+        assert.equal((await readDeletionVector(onDisk, absolute)).size, 4);
+        await assert.rejects(readDeletionVector(tableIo(), absolute), { code: 'unsupported-feature' });
       }
     } finally {
       rmSync(directory, { recursive: true });
     }
   });
 
-  it('packs many into one file, and keeps tiny ones in the log', async () => {
+  it('refuses names that lead out of the table', async () => {
+    const io = await sparkTable();
+    await io.store.put(`db/${SPARK_NAME}`, SPARK_FILE);
+    const { pathOrInlineDv: own } = SPARK_DESCRIPTOR;
+    for (const pathOrInlineDv of [`../${own}`, `ab/../../${own}`, `..\\${own}`]) {
+      const hostile = { ...SPARK_DESCRIPTOR, pathOrInlineDv };
+      await assert.rejects(readDeletionVector(io, hostile), { code: 'corrupt-log' }, pathOrInlineDv);
+    }
+    for (const pathOrInlineDv of [`../${SPARK_NAME}`, `%2E%2E/${SPARK_NAME}`, `x%2f..%2F..%2f${SPARK_NAME}`]) {
+      const hostile = { ...SPARK_DESCRIPTOR, storageType: 'p', pathOrInlineDv };
+      await assert.rejects(readDeletionVector(io, hostile), { code: 'corrupt-log' }, pathOrInlineDv);
+    }
+  });
+
+  it('packs many into one file, tiny ones too', async () => {
     const io = tableIo();
     const many = Array.from({ length: 40 }, (_, at) =>
       RowSet.fromPositions(Array.from({ length: 50 + at }, (__, row) => row * (at + 2))),
     );
     const tiny = RowSet.fromPositions([7]);
     const described = await writeDeletionVectors(io, [...many, tiny], uuids());
-    assert.deepEqual(described.at(-1)?.storageType, 'i');
-    const names = new Set(described.slice(0, -1).map(({ pathOrInlineDv }) => pathOrInlineDv));
+    const names = new Set(described.map(({ pathOrInlineDv }) => pathOrInlineDv));
     assert.deepEqual([...names], ['^-aqEH.-t@S}K{vb[*k^'], "the name of the protocol's own example");
     const paths = [];
     for await (const { path } of io.store.list('')) paths.push(path);
@@ -213,13 +228,13 @@ describe('deletion vectors in the log and in files', () => {
     );
   });
 
-  it('fits the bound of what the log keeps', async () => {
+  it('keeps nothing in the log, however small', async () => {
     const io = tableIo();
     for (let rows = 1; rows < 30; rows += 1) {
       const set = RowSet.fromPositions(Array.from({ length: rows }, (_, at) => at * 3));
       const [descriptor] = await writeDeletionVectors(io, [set], uuids());
       assert.ok(descriptor !== undefined);
-      assert.equal(descriptor.storageType === 'i', descriptor.sizeInBytes <= INLINE_BYTES_MAX);
+      assert.equal(descriptor.storageType, 'u');
       assert.equal((await readDeletionVector({ ...io, store: copyOf(io.store) }, descriptor)).size, rows);
     }
   });

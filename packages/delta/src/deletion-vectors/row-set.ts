@@ -2,7 +2,7 @@
  * A set of row positions in one data file, held as roaring bitmaps do: by the upper bits of the position, with each
  * block of 65,536 positions as a sorted list or as bits, whichever is smaller.
  */
-import { assert } from '../errors.ts';
+import { assert, AssertionFailure } from '../errors.ts';
 
 /** Positions that one block spans. */
 export const BLOCK_ROWS = 65_536;
@@ -40,15 +40,18 @@ export class RowSet {
   /** Positions in any order, repeated or not. */
   static fromPositions(positions: Iterable<number>): RowSet {
     const byBlock = new Map<number, number[]>();
+    // Positions mostly come in order.
+    let last = -1;
+    let values: number[] = [];
     for (const position of positions) {
-      assert(
-        Number.isSafeInteger(position) && position >= 0,
-        `a row position is no whole number: ${position}`,
-      );
+      if (!Number.isSafeInteger(position) || position < 0) throw notAPosition(position);
       const key = Math.floor(position / BLOCK_ROWS);
-      const values = byBlock.get(key);
-      if (values === undefined) byBlock.set(key, [position % BLOCK_ROWS]);
-      else values.push(position % BLOCK_ROWS);
+      if (key !== last) {
+        last = key;
+        values = byBlock.get(key) ?? [];
+        byBlock.set(key, values);
+      }
+      values.push(position - key * BLOCK_ROWS);
     }
     return RowSet.fromBlocks([...byBlock].map(([key, values]) => [key, blockOf(values)]));
   }
@@ -107,6 +110,10 @@ export class RowSet {
     }
     if (first >= 0) yield { first, last };
   }
+}
+
+function notAPosition(value: number): AssertionFailure {
+  return new AssertionFailure(`a row position is no whole number: ${value}`);
 }
 
 /** The lower 16 bits of a block's positions, ascending. */

@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { DeltaError, messageOf } from '../errors.ts';
 import type { DeletionVectorDescriptor } from '../log/actions.ts';
-import { locateFile } from '../log/file-path.ts';
+import { locateFileOf, staysBelow } from '../log/file-path.ts';
 import type { TableIo } from '../snapshot/load.ts';
 import { joinPath } from '../store/object-store.ts';
 import { decodeRowSet, encodeRowSet, RoaringFormatError } from './roaring-format.ts';
@@ -14,8 +14,6 @@ import type { RowSet } from './row-set.ts';
 import { vectorCacheOf } from './vector-cache.ts';
 import { z85Decode, z85Encode } from './z85.ts';
 
-/** Bytes up to which a vector is kept in the log itself. */
-export const INLINE_BYTES_MAX = 64;
 /** Bytes after which a file of vectors ends. */
 export const VECTOR_FILE_BYTES = 2 * 1024 * 1024;
 /** Bytes of neighbouring vectors of one file that are read at once, those between them included. */
@@ -65,9 +63,10 @@ export async function readDeletionVectors(
 }
 
 /**
- * Stores row sets, none of them empty, and describes them in their order: tiny ones inline, the others packed into as
- * few files as {@link VECTOR_FILE_BYTES} allows. The files are durable on return; nothing refers to them until a commit
- * does. `uuid` gives canonical texts of UUIDs.
+ * Stores row sets, none of them empty, and describes them in their order, packed into as few files as
+ * {@link VECTOR_FILE_BYTES} allows. None is kept in the log itself, however small: Spark's VACUUM fails for a table with
+ * such a vector. The files are durable on return; nothing refers to them until a commit does. `uuid` gives canonical
+ * texts of UUIDs.
  */
 export async function writeDeletionVectors(
   io: TableIo,
@@ -79,10 +78,6 @@ export async function writeDeletionVectors(
   const finished: VectorFile[] = [];
   for (const set of sets) {
     const data = encodeRowSet(set);
-    if (data.length <= INLINE_BYTES_MAX) {
-      described.push(inlineDescriptor(data, set.size));
-      continue;
-    }
     if (file.sizeBytes + data.length > VECTOR_FILE_BYTES && !file.isEmpty) {
       finished.push(file);
       file = new VectorFile(uuid());
@@ -135,13 +130,6 @@ class VectorFile {
   }
 }
 
-function inlineDescriptor(data: Uint8Array, cardinality: number): DeletionVectorDescriptor {
-  // Z85 takes whole words; the reader cuts the text's bytes to the size.
-  const padded = Buffer.alloc(Math.ceil(data.length / 4) * 4);
-  padded.set(data);
-  return { storageType: 'i', pathOrInlineDv: z85Encode(padded), sizeInBytes: data.length, cardinality };
-}
-
 function inlineRows(descriptor: DeletionVectorDescriptor): RowSet {
   const bytes = z85Decode(descriptor.pathOrInlineDv);
   if (bytes === undefined) throw damaged(descriptor, 'its text is not Z85');
@@ -158,13 +146,14 @@ type Place =
 function placeOf(io: TableIo, descriptor: DeletionVectorDescriptor): Place {
   const { storageType, pathOrInlineDv } = descriptor;
   if (storageType === 'p') {
-    const location = locateFile(pathOrInlineDv);
+    const location = locateFileOf(io.store, pathOrInlineDv);
     return location.kind === 'local' ? location : { kind: 'store', path: joinPath(io.root, location.path) };
   }
   if (storageType !== 'u') throw damaged(descriptor, `its storage type "${storageType}" is unknown`);
   const at = pathOrInlineDv.length - UUID_CHARACTERS;
   const bytes = at < 0 ? undefined : z85Decode(pathOrInlineDv.slice(at));
   if (bytes === undefined) throw damaged(descriptor, 'its name holds no UUID');
+  if (!staysBelow(pathOrInlineDv.slice(0, at))) throw damaged(descriptor, 'it is outside of the table');
   const hex = Buffer.from(bytes).toString('hex');
   const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return { kind: 'store', path: joinPath(io.root, pathOrInlineDv.slice(0, at), fileName(uuid)) };

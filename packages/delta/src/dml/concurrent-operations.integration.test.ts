@@ -79,6 +79,20 @@ describe('operations among others', () => {
     assert.deepEqual((await rowsOf(context, 'v')).flat().slice(0, 3), [0, 11, 20]);
   });
 
+  it('are known as done when another one recorded their txns first', async () => {
+    const made = await table();
+    const txns = [{ appId: 'job', version: 1 }];
+    const update = { set: { v: 'v + 1' }, where: 'id = 1', txns };
+    const racing = interrupted(made, (context) => updateRows(context, update));
+    assert.deepEqual(await updateRows(racing, update), { kind: 'already-committed', version: 2 });
+    const later = interrupted(made, (context) =>
+      updateRows(context, { ...update, txns: [{ appId: 'job', version: 2 }] }),
+    );
+    const beyond = updateRows(later, { ...update, txns: [{ appId: 'job', version: 3 }] });
+    await assert.rejects(beyond, { code: 'conflict' }, 'of a version that is not recorded nothing is known');
+    assert.deepEqual(await strays(made), []);
+  });
+
   it('end when the caller’s signal says so, and leave nothing', async () => {
     const made = await table();
     const abort = new AbortController();

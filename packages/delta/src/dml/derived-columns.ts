@@ -1,9 +1,9 @@
 /** Columns whose values the table itself provides: generated ones, identities and defaults. */
 import { quoteIdentifier } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
-import type { StructField, StructType } from '../schema/types.ts';
+import { DEFAULT_KEY, GENERATION_KEY, type StructField, type StructType } from '../schema/types.ts';
 import type { TableState } from '../snapshot/table-state.ts';
-import { DEFAULT_KEY, GENERATION_KEY, NO_RULES, writeRules } from '../write/prepare.ts';
+import { NO_RULES, writeRules } from '../write/prepare.ts';
 import type { Assignments } from './assignments.ts';
 import { invalid } from './expression.ts';
 
@@ -39,7 +39,7 @@ export function insertAssignments(
   const { computed } =
     defaults.length === 0 ? NO_RULES : writeRules(state, { schema, columns: [...values.keys()] });
   for (const field of defaults) {
-    const sql = computed[field.name];
+    const sql = Object.hasOwn(computed, field.name) ? computed[field.name] : undefined;
     if (sql !== undefined) all.set(field.name, `CAST(${sql} AS ${duckDbType(field.type)})`);
   }
   const given = schema.fields.find(
@@ -60,7 +60,7 @@ export function withComputed(
   { schema, computed }: { schema: StructType; computed: Readonly<Record<string, string>> },
 ): string {
   const replaced = schema.fields.flatMap(({ name, type }) => {
-    const sql = computed[name];
+    const sql = Object.hasOwn(computed, name) ? computed[name] : undefined;
     return sql === undefined ? [] : [`CAST(${sql} AS ${duckDbType(type)}) AS ${quoteIdentifier(name)}`];
   });
   return replaced.length === 0

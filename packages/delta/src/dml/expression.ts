@@ -112,7 +112,10 @@ export async function typeOfExpression(
   }
 }
 
-/** As {@link checkExpression} and {@link typeOfExpression}, for an expression that must be true, false or NULL. */
+/**
+ * As {@link checkExpression} and {@link typeOfExpression}, for an expression that must be true, false or NULL; its SQL may
+ * be false where it would be NULL.
+ */
 export async function checkCondition(
   session: SqlSession,
   text: string,
@@ -123,7 +126,19 @@ export async function checkCondition(
   if (type !== 'BOOLEAN' && !isNullConstant(expression.tree)) {
     throw invalid(what, `it is of the type ${type}, and must be a condition`);
   }
-  return isNullConstant(expression.tree) ? { ...expression, sql: 'CAST(NULL AS BOOLEAN)' } : expression;
+  if (isNullConstant(expression.tree)) return { ...expression, sql: 'CAST(NULL AS BOOLEAN)' };
+  return isMisread(expression.tree) ? { ...expression, sql: `(${expression.sql} IS TRUE)` } : expression;
+}
+
+/**
+ * Whether DuckDB would lose rows: of alternatives with IS DISTINCT FROM it makes a filter of the scan, which leaves out
+ * whole files and row groups in which the column is NULL throughout. Within another expression it doesn't.
+ */
+function isMisread(tree: ExpressionTree): boolean {
+  const types = new Set<string>();
+  walk(tree, ({ type }) => types.add(type));
+  const isDistinct = types.has('COMPARE_DISTINCT_FROM') || types.has('COMPARE_NOT_DISTINCT_FROM');
+  return isDistinct && (types.has('CONJUNCTION_OR') || types.has('OPERATOR_NOT'));
 }
 
 /** Calls `visit` for a node and all nodes below it. */

@@ -1,7 +1,14 @@
 /** Operations that change rows: delete, update, merge and overwrite. */
 export { type DeleteFacts, type DeleteOptions, type DeleteResult, deleteRows } from './delete-rows.ts';
-export { MergeBuilder, mergeInto, type MergeTarget } from './merge-builder.ts';
-export type { MergeClause, MergeFacts, MergeRequest, MergeResult, MergeValues } from './merge-request.ts';
+export { MergeBuilder, type MergeCondition, mergeInto } from './merge-builder.ts';
+export type {
+  MergeClause,
+  MergeFacts,
+  MergeRequest,
+  MergeResult,
+  MergeTarget,
+  MergeValues,
+} from './merge-request.ts';
 export { mergeRows } from './merge-rows.ts';
 export {
   type OverwriteFacts,

@@ -5,6 +5,7 @@ import type { StructType } from '../schema/types.ts';
 import { type Assignments, checkAssignments } from './assignments.ts';
 import { insertAssignments, updateAssignments } from './derived-columns.ts';
 import { type CheckedExpression, checkCondition } from './expression.ts';
+import { updatesFromSource } from './merge-from-source.ts';
 import type { MergeClause, MergeRequest, MergeValues } from './merge-request.ts';
 import { allAssignments } from './merge-schema.ts';
 import type { MergeSource } from './merge-source.ts';
@@ -33,6 +34,8 @@ export interface MergePlan {
   readonly matched: readonly CompiledClause[];
   readonly inserts: readonly CompiledClause[];
   readonly bySource: readonly CompiledClause[];
+  /** Whether updated rows are made of the source's values alone. */
+  readonly updatesFromSource: boolean;
 }
 
 /** Throws `invalid-expression`, and `unsupported-type` for a type that the table can't be given. */
@@ -94,7 +97,7 @@ export async function compileMerge(
     });
   }
   const ofKind = (prefix: string): CompiledClause[] => compiled.filter(({ kind }) => kind.startsWith(prefix));
-  return {
+  const plan = {
     source,
     sourceAlias,
     targetAlias,
@@ -104,6 +107,7 @@ export async function compileMerge(
     inserts: ofKind('insert'),
     bySource: ofKind('by-source'),
   };
+  return { ...plan, updatesFromSource: await updatesFromSource(attempt, plan) };
 }
 
 function completed(

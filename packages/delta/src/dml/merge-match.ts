@@ -67,7 +67,7 @@ async function findPairs(attempt: Attempt, plan: MergePlan, files: MergeFiles): 
 }
 
 /**
- * Whether updated rows are computed with the hits. Values for rows without a match are over the table alone, so that
+ * Whether updated rows are computed with the hits, or from the source alone. Values for rows without a match are over the table alone, so that
  * names in them may be ambiguous once the source is joined to it.
  */
 export function carriesMerged(attempt: Attempt, plan: MergePlan): boolean {
@@ -77,7 +77,7 @@ export function carriesMerged(attempt: Attempt, plan: MergePlan): boolean {
 /** The columns of a hit, for the clauses that may apply to it. */
 function hitColumns(attempt: Attempt, plan: MergePlan, clauses: readonly CompiledClause[]): string {
   const updating = updatingNumbers(plan);
-  const isCarried = updating.length > 0 && carriesMerged(attempt, plan);
+  const isCarried = updating.length > 0 && carriesMerged(attempt, plan) && !plan.updatesFromSource;
   const newRow = isCarried ? updatedStruct(clauses, plan, attempt.state.schema) : undefined;
   const target = quoteIdentifier(plan.targetAlias);
   return (

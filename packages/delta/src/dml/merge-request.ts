@@ -21,7 +21,8 @@ export type MergeClause =
     }
   | { readonly kind: 'by-source-delete'; readonly condition?: string | undefined };
 
-export interface MergeRequest extends RowOperationOptions {
+/** A merge without its clauses. */
+export interface MergeTarget extends RowOperationOptions {
   readonly source: RowSource;
   /** Of the source; default: that of its SQL, and of other kinds the table's. */
   readonly schema?: StructType | undefined;
@@ -31,6 +32,9 @@ export interface MergeRequest extends RowOperationOptions {
   readonly sourceAlias?: string | undefined;
   /** Default `target`. */
   readonly targetAlias?: string | undefined;
+}
+
+export interface MergeRequest extends MergeTarget {
   /** Of the clauses of a kind, the first whose condition is true applies to a row. */
   readonly clauses: readonly MergeClause[];
   /** Adds columns, and members of structs, that the source has and the table lacks, where a clause uses them. */

@@ -3,6 +3,7 @@ import type { AddFile } from '../log/actions.ts';
 import type { TableContext } from '../table-context.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
 import { compileMerge, type MergePlan, updatedColumns } from './merge-clauses.ts';
+import { rowsFromSource } from './merge-from-source.ts';
 import { carriesMerged, findMergeRows, type MergeFiles, type MergeRows } from './merge-match.ts';
 import { matchTest } from './merge-prune.ts';
 import { assertValidRequest, type MergeFacts, type MergeRequest, type MergeResult } from './merge-request.ts';
@@ -53,6 +54,9 @@ async function attemptMerge(attempt: Attempt, request: MergeRequest): Promise<Ch
     metadata: change?.metadata,
     ...rows,
     carried: carriesMerged(attempt, plan),
+    ...(plan.updatesFromSource && rows.hits !== undefined
+      ? { updatedRows: rowsFromSource(plan, rows.hits) }
+      : {}),
     targetAlias: plan.targetAlias,
     updated: {
       values: updatedColumns(plan, state.schema),

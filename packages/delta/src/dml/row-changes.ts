@@ -38,8 +38,10 @@ export interface RowChanges {
   readonly schema: StructType;
   /** The quoted name of the table of hits; undefined when there can't be any. */
   readonly hits?: string | undefined;
-  /** Whether the hits carry their rows; otherwise `updated` computes them. */
+  /** Whether the hits carry their rows, or `updatedRows` has them; otherwise `updated` computes them. */
   readonly carried: boolean;
+  /** A SELECT of the schema's columns of the updated rows, where no file has to be read for them. */
+  readonly updatedRows?: string | undefined;
   /**
    * How an updated row is computed where it isn't carried: the value of each column over the aliases `target` and `hit`
    * and those of `join`, a text that follows FROM.
@@ -185,8 +187,9 @@ async function madeRows(
   return '"_sluice_made"';
 }
 
-/** The updated rows that the hits carry. */
-function updatedRows({ hits, schema }: RowChanges): string {
+/** The updated rows that the hits carry, or that are had without them. */
+function updatedRows({ hits, schema, ...changes }: RowChanges): string {
+  if (changes.updatedRows !== undefined) return changes.updatedRows;
   return `SELECT ${unpacked(schema, '"_sluice_new"')} FROM ${hits} WHERE "_sluice_updates"`;
 }
 
@@ -297,13 +300,20 @@ async function vectorPositions(
   const marked = touched.filter(({ fate }) => fate === 'vector');
   const positions = new Map(marked.map(({ at }) => [at, [] as number[]]));
   if (hits === undefined || marked.length === 0) return positions;
+  // Hits of one file mostly follow one another.
+  let lastAt: number | undefined;
+  let last: number[] | undefined;
   const places = marked.map(({ at }) => at).join(', ');
   // As doubles, which hold every position, since bigints take several times as long.
   const sql = `SELECT CAST("_sluice_f" AS DOUBLE), CAST("_sluice_r" AS DOUBLE) FROM ${hits} WHERE "_sluice_f" IN (${places})`;
   for await (const { columns, rows } of session.stream(sql)) {
     const [at = [], row = []] = columns;
     for (let index = 0; index < rows; index += 1) {
-      positions.get(at[index] as number)?.push(row[index] as number);
+      if (at[index] !== lastAt) {
+        lastAt = at[index] as number;
+        last = positions.get(lastAt);
+      }
+      last?.push(row[index] as number);
     }
   }
   return positions;

@@ -93,7 +93,12 @@ export async function runRowOperation<Facts extends object>(
     assertNoOwnColumns(state.schema);
     if (operation.removesRows) assertNotAppendOnly(state, operation.name);
     throwIfAborted(operation.options.signal, operation.name);
-    return makeOnce(context, state, operation);
+    const made = await makeOnce(context, state, operation);
+    if (made.kind !== 'conflict' || made.reason !== 'txn') return made;
+    // Whoever came first may have been this very operation, sent twice.
+    const newest = await context.refresh();
+    const isRecorded = recordedTxns(txns, (appId) => newest.txns.get(appId)?.version) === 'all';
+    return isRecorded ? { kind: 'already-committed', version: newest.version } : made;
   });
 }
 

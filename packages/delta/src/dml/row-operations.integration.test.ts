@@ -282,6 +282,47 @@ describe('merges', () => {
     assert.deepEqual((await rowsOf(made.context, 'id')).flat(), [999, 2000]);
   });
 
+  it('write rows that are the source’s alone, or the table’s too, by the clause that applies', async () => {
+    const schema = struct({ id: 'long', v: 'long', s: 'string' });
+    const before = Array.from({ length: 40 }, (_, id) => ({ id, v: id * 10, s: 'old' }));
+    // A column that is called as the table is hides nothing of the table.
+    const sources = [
+      `SELECT unnest([1, 2, 3, 50]) AS id, 7 AS v, 'new' AS s`,
+      `SELECT unnest([1, 2, 3, 50]) AS id, 7 AS v, 'new' AS s, {'v': -1} AS target`,
+    ];
+    for (const sql of sources) {
+      for (const [second, expected] of [
+        ['source.v + 1', 8],
+        ['target.v + 1', 21],
+      ] as const) {
+        const { context } = await table({ schema, rows: before, properties: VECTORS });
+        const result = await mergeInto(context, { source: { kind: 'sql', sql }, on })
+          .whenMatchedUpdate({
+            condition: 'target.id = 1',
+            set: { id: 'source.id', v: 'source.v', s: `'set'` },
+          })
+          .whenMatchedUpdate({
+            condition: 'source.id = 2',
+            set: { id: 'source.id', v: second, s: `upper(source.s)` },
+          })
+          .whenMatchedDelete()
+          .whenNotMatchedInsert({ values: { id: 'source.id', v: 'source.v', s: 'source.s' } })
+          .execute();
+        assert.ok(result.kind === 'committed' && result.vectorsAdded === 1);
+        assert.deepEqual(
+          (await rowsOf(context, 'id, v, s')).filter(([id]) => Number(id) < 5 || id === 50),
+          [
+            [0, 0, 'old'],
+            [1, 7, 'set'],
+            [2, expected, 'NEW'],
+            [4, 40, 'old'],
+            [50, 7, 'new'],
+          ],
+        );
+      }
+    }
+  });
+
   it('add columns of the source when they may, and refuse to lose them when they may not', async () => {
     const schema = struct([field('id', 'long'), field('s', struct({ a: 'long' }))]);
     const { context } = await table({ schema, rows: [{ id: 1, s: { a: 1 } }, { id: 2 }] });

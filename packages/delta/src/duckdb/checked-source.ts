@@ -14,9 +14,10 @@ const SAMPLE_CHARS_MAX = 300;
 export function castSource(source: string, schema: StructType): string {
   const columns = schema.fields.map(({ name, type }) => {
     const quoted = quoteIdentifier(name);
-    return `CAST(${quoted} AS ${duckDbType(type)}) AS ${quoted}`;
+    // Qualified, so that an absent column is told as such: see engine-error.ts.
+    return `CAST("_sluice_source".${quoted} AS ${duckDbType(type)}) AS ${quoted}`;
   });
-  return `SELECT ${columns.join(', ')} FROM (${source})`;
+  return `SELECT ${columns.join(', ')} FROM (${source}) AS "_sluice_source"`;
 }
 
 /** The source with computed columns in their places, raising errors for rows that the schema or a check forbids. */

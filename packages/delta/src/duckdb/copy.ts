@@ -8,6 +8,7 @@ import { assert, DeltaError } from '../errors.ts';
 import { quoteIdentifier, quoteText } from '../scan/quote.ts';
 import { partitionConstant } from '../schema/partition-value.ts';
 import type { StructField, StructType } from '../schema/types.ts';
+import { dropHadoopChecksum } from '../store/hadoop-checksum.ts';
 import { isLocal, movesFiles } from '../store/object-store.ts';
 import { type CopiedFile, copiedFiles } from './copy-statistics.ts';
 import { fieldIdsOption, underFileNames } from './file-columns.ts';
@@ -168,6 +169,7 @@ async function publish(
     }
     const target = store.localPath(path);
     await mkdir(dirname(target), { recursive: true });
+    await dropHadoopChecksum(target);
     await rename(file.path, target);
     await store.syncFile(path);
   } else if (movesFiles(store)) {

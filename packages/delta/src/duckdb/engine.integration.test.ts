@@ -185,6 +185,10 @@ describe('bad rows', () => {
     await assert.rejects(table.append({ source: { kind: 'ndjson', file: join(directory, 'none*') } }), {
       code: 'not-found',
     });
+    await assert.rejects(table.append({ source: { kind: 'sql', sql: 'SELECT 1 AS id, NULL AS s' } }), {
+      code: 'invalid-data',
+      message: 'the SELECT of the source has no column "l"',
+    });
     assert.equal(
       (await table.append({ source: ndjson('{"id":1,"s":{"x":1},"l":[]}', '{"id":2,"unknown":1}') })).kind,
       'committed',

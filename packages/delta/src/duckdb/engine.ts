@@ -17,6 +17,7 @@ import { isLocal, isLocaliser, movesFiles, type ObjectStore } from '../store/obj
 import { readCheckpointFile } from './checkpoint-reader.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { engineError } from './engine-error.ts';
+import { keepByteOrderMarks } from './exact-text.ts';
 import { ScratchDirectory } from './scratch-directory.ts';
 import { DuckDbSession } from './session.ts';
 
@@ -45,6 +46,7 @@ export class DuckDbEngine implements Engine {
 
   static async create(options: DuckDbEngineOptions = {}): Promise<DuckDbEngine> {
     const { temporaryDirectory = tmpdir() } = options;
+    keepByteOrderMarks();
     // DuckDB's own default is the working directory.
     const settings: Record<string, string> = { temp_directory: join(temporaryDirectory, 'sluice-duckdb') };
     if (options.threads !== undefined) settings.threads = String(options.threads);

@@ -1,5 +1,5 @@
 /** SQL that gives columns, and the members of structs in them, the names and ids that they have in files. */
-import { quoteIdentifier, quoteText } from '../scan/quote.ts';
+import { lambdaParameter, quoteIdentifier, quoteText } from '../scan/quote.ts';
 import { assert } from '../errors.ts';
 import type { DataType, StructField, StructType } from '../schema/types.ts';
 
@@ -69,7 +69,7 @@ interface Renaming {
 
 function renamedWithin(expression: string, { from, to, depth }: Renaming): string {
   if (typeof from === 'string' || typeof to === 'string' || sameNames(from, to)) return expression;
-  const name = `x${depth}`;
+  const name = lambdaParameter(depth);
   const below = (inner: string, types: { from: DataType; to: DataType }): string =>
     renamedWithin(inner, { ...types, depth: depth + 1 });
   if (from.type === 'array' && to.type === 'array') {

@@ -1,18 +1,23 @@
 /** SQL around partition values: as the log's text, and as the group that a row belongs to. */
 import { quoteIdentifier } from '../scan/quote.ts';
+import { duckDbType } from '../schema/duckdb-types.ts';
 import type { DataType, StructField } from '../schema/types.ts';
 
 /** The column that numbers the combinations of partition values; no schema's own, since it would need quotes there. */
 export const GROUP_COLUMN = 'sluice partition group';
 
-/** The source with '' made NULL in partition columns, which is how the protocol reads it. */
+/**
+ * The source with '' made NULL in partition columns, which is how the protocol reads it, and -0.0 made 0.0, which is the
+ * same group but another text.
+ */
 export function normalisedSource(source: string, partitionFields: readonly StructField[]): string {
-  const texts = partitionFields.filter((field) => field.type === 'string');
-  if (texts.length === 0) return source;
-  const replaced = texts.map((field) => {
+  const replaced = partitionFields.flatMap((field) => {
     const name = quoteIdentifier(field.name);
-    return `nullif(${name}, '') AS ${name}`;
+    if (field.type === 'string') return [`nullif(${name}, '') AS ${name}`];
+    if (field.type !== 'float' && field.type !== 'double') return [];
+    return [`CASE WHEN ${name} = 0 THEN CAST(0 AS ${duckDbType(field.type)}) ELSE ${name} END AS ${name}`];
   });
+  if (replaced.length === 0) return source;
   return `SELECT * REPLACE (${replaced.join(', ')}) FROM (${source})`;
 }
 

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RowSource } from '../engine.ts';
@@ -21,13 +22,7 @@ export async function withSourceSql<Result>(
   const { source, schema, scratch } = from;
   if (source.kind === 'sql') return task(castSource(source.sql, schema));
   if (source.kind === 'ndjson') {
-    await stat(source.file).catch((cause: unknown) => {
-      throw new DeltaError({
-        code: 'not-found',
-        message: `the source "${source.file}" can't be read`,
-        cause,
-      });
-    });
+    await assertReadableFile(source.file);
     return task(selectNdjson(source.file, schema));
   }
   const file = await scratch.newPath('.ndjson');
@@ -36,6 +31,20 @@ export async function withSourceSql<Result>(
     return await task(selectNdjson(file, schema));
   } finally {
     await rm(file, { force: true });
+  }
+}
+
+/** A directory or a pattern would be read as all the files that it stands for. */
+async function assertReadableFile(file: string): Promise<void> {
+  const message = `the source ${JSON.stringify(file)} can't be read`;
+  if (!isAbsolute(file) || file.includes('\0')) {
+    throw new DeltaError({ code: 'invalid-data', message: `${message}: its path must be absolute` });
+  }
+  const stats = await stat(file).catch((cause: unknown) => {
+    throw new DeltaError({ code: 'not-found', message, cause });
+  });
+  if (stats.isDirectory()) {
+    throw new DeltaError({ code: 'invalid-data', message: `${message}: it is a directory` });
   }
 }
 

@@ -1,5 +1,5 @@
 /** SQL that turns a file of NDJSON into rows of a table's types, and that checks rows for NOT NULL. */
-import { quoteIdentifier, quotePath, quoteText } from '../scan/quote.ts';
+import { lambdaParameter, quoteIdentifier, quotePath, quoteText } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { DataType, StructType } from '../schema/types.ts';
 import { decimalOf, someType } from '../schema/types.ts';
@@ -21,7 +21,7 @@ export function selectNdjson(file: string, schema: StructType): string {
   ];
   const decoded = schema.fields.map((field) => {
     const name = quoteIdentifier(field.name);
-    return `${decode(name, { type: field.type, depth: 0 })} AS ${name}`;
+    return `${decode(valueOf(name), { type: field.type, depth: 0 })} AS ${name}`;
   });
   return `SELECT ${decoded.join(', ')} FROM read_json(${quotePath(file)}, ${options.join(', ')})`;
 }
@@ -32,7 +32,7 @@ export function withNullChecks(source: string, schema: StructType): string {
     const name = quoteIdentifier(field.name);
     const violations = [
       ...(field.nullable ? [] : [`${name} IS NULL`]),
-      ...violationsWithin(name, { type: field.type, depth: 0 }),
+      ...violationsWithin(valueOf(name), { type: field.type, depth: 0 }),
     ];
     if (violations.length === 0) return name;
     const failure = `error(${quoteText(NOT_NULL_MARKER + field.name)})`;
@@ -41,6 +41,11 @@ export function withNullChecks(source: string, schema: StructType): string {
   return checked.every((column, at) => column === quoteIdentifier(schema.fields[at]?.name ?? ''))
     ? source
     : `SELECT ${checked.join(', ')} FROM (${source})`;
+}
+
+/** A column such that a member of it can't be taken for a column of a relation of its name. */
+function valueOf(quotedName: string): string {
+  return `(${quotedName})`;
 }
 
 interface Place {
@@ -63,7 +68,7 @@ function violationsWithin(expression: string, { type, depth }: Place): string[] 
     type.type === 'array'
       ? [expression, type.elementType, type.containsNull]
       : [`map_values(${expression})`, type.valueType, type.valueContainsNull];
-  const name = `x${depth}`;
+  const name = lambdaParameter(depth);
   const tests = [
     ...(mayBeNull ? [] : [`${name} IS NULL`]),
     ...violationsWithin(name, { type: element, depth: depth + 1 }),
@@ -86,7 +91,7 @@ function decode(expression: string, { type, depth }: Place): string {
   if (typeof type === 'string') {
     return type === 'binary' ? `from_base64(${expression})` : `CAST(${expression} AS ${duckDbType(type)})`;
   }
-  const name = `x${depth}`;
+  const name = lambdaParameter(depth);
   const within = (inner: string, innerType: DataType): string =>
     decode(inner, { type: innerType, depth: depth + 1 });
   if (type.type === 'array') {

@@ -14,6 +14,7 @@ import { checkedAction } from './checked-action.ts';
 import { checkpointSchema, type CheckpointPart, CHECKPOINT_SCHEMA } from './checkpoint-schema.ts';
 import { fileActionCount, fileActionSlices, stateActions } from './checkpoint-rows.ts';
 import { decodeCommit } from './commit-file.ts';
+import { staysBelow } from './file-path.ts';
 import { type LastCheckpoint, writeLastCheckpoint } from './last-checkpoint.ts';
 import type { CheckpointFiles } from './log-listing.ts';
 import { checkpointName, LOG_DIRECTORY, SIDECARS_DIRECTORY, v2CheckpointName } from './log-paths.ts';
@@ -66,16 +67,16 @@ export async function readSidecars(io: LogIo, checkpoint: CheckpointFiles): Prom
 
 /** In the store. A sidecar is in the table's own directory, whatever else its path says. */
 export function sidecarPath(root: string, sidecar: SidecarAction): string {
-  const name = sidecar.path.slice(sidecar.path.lastIndexOf('/') + 1);
+  let name: string;
   try {
-    return joinPath(root, LOG_DIRECTORY, SIDECARS_DIRECTORY, decodeURIComponent(name));
+    name = decodeURIComponent(sidecar.path.slice(sidecar.path.lastIndexOf('/') + 1));
   } catch (cause) {
-    throw new DeltaError({
-      code: 'corrupt-log',
-      message: `the sidecar's path "${sidecar.path}" is no valid URI`,
-      cause,
-    });
+    const message = `the sidecar's path "${sidecar.path}" is no valid URI`;
+    throw new DeltaError({ code: 'corrupt-log', message, cause });
   }
+  if (name !== '' && staysBelow(name)) return joinPath(root, LOG_DIRECTORY, SIDECARS_DIRECTORY, name);
+  const message = `the sidecar's path ${JSON.stringify(sidecar.path)} leads out of the table's directory`;
+  throw new DeltaError({ code: 'corrupt-log', message });
 }
 
 function sidecarsOf(actions: readonly Action[]): SidecarAction[] {

@@ -1,6 +1,6 @@
 import type { Action } from './actions.ts';
 import { checkedAction } from './checked-action.ts';
-import { DeltaError } from '../errors.ts';
+import { DeltaError, messageOf } from '../errors.ts';
 
 /** Bytes of a log file that are parsed at once, so that a large commit doesn't hold up the event loop. */
 export const SLICE_BYTES = 512 * 1024;
@@ -8,9 +8,25 @@ export const SLICE_BYTES = 512 * 1024;
 const NEWLINE = 10;
 const COMMIT_INFO = Buffer.from('{"commitInfo":');
 
-/** The bytes of a commit: one action a line. */
+/** The bytes of a commit: one action a line. Throws `invalid-data` for what JSON can't hold. */
 export function encodeCommit(actions: readonly Action[]): Uint8Array {
-  return Buffer.from(actions.map((action) => `${JSON.stringify(action)}\n`).join(''));
+  try {
+    return Buffer.from(actions.map((action) => `${JSON.stringify(action)}\n`).join(''));
+  } catch (cause) {
+    const message = `the commit can't be written: ${messageOf(cause)}`;
+    throw new DeltaError({ code: 'invalid-data', message, cause });
+  }
+}
+
+/** Throws `invalid-data` for actions that no reader would take: one of them would end the whole table. */
+export function assertReadableActions(actions: readonly Action[]): void {
+  for (const action of actions) {
+    try {
+      checkedAction(action, () => 'the commit');
+    } catch (cause) {
+      throw new DeltaError({ code: 'invalid-data', message: `nothing is committed: ${messageOf(cause)}`, cause });
+    }
+  }
 }
 
 /** The actions of a commit in its order; throws `corrupt-log`, naming `path` and the line, for anything malformed. */

@@ -33,7 +33,9 @@ export async function readLastCheckpoint(
   root: string,
 ): Promise<LastCheckpoint | undefined> {
   try {
-    const bytes = await store.read(joinPath(root, LOG_DIRECTORY, LAST_CHECKPOINT));
+    const path = joinPath(root, LOG_DIRECTORY, LAST_CHECKPOINT);
+    const bytes = store.readMany === undefined ? await store.read(path) : (await store.readMany([path]))[0];
+    if (bytes === undefined) return undefined;
     return parseHint(JSON.parse(Buffer.from(bytes).toString('utf8')));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof RangeError) return undefined;

@@ -93,8 +93,14 @@ export class PackedFiles<File extends AddFile | RemoveFile> {
 
   /** The number of the file with a key; -1 if there is none. */
   find(key: string): number {
+    this.indexSome(Infinity);
+    return this.#index?.find(key) ?? -1;
+  }
+
+  /** Makes ready for {@link PackedFiles.find} as many as `limit` of the keys, or a few more; whether that was all. */
+  indexSome(limit: number): boolean {
     this.#index ??= new KeyIndex(this.#blocks, this.count);
-    return this.#index.find(key);
+    return this.#index.grow(limit);
   }
 
   /** The file of a number below `count`. */
@@ -186,22 +192,39 @@ class KeyIndex {
   readonly #blocks: readonly Block[];
   /** Offset, in its block, at which each key begins. */
   readonly #starts: Uint32Array;
+  /** Of each key, so that few keys are compared: many have their ends in common. */
+  readonly #hashes: Uint32Array;
   /** Numbers of files, plus one. */
   readonly #slots: Int32Array;
+  #blocksAdded = 0;
 
   constructor(blocks: readonly Block[], count: number) {
     this.#blocks = blocks;
     this.#starts = new Uint32Array(count);
+    this.#hashes = new Uint32Array(count);
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(count, 1) * 2)));
-    for (const block of blocks) this.#addBlock(block);
   }
 
+  /** Adds whole blocks until those are as many keys; whether all are there. */
+  grow(limit: number): boolean {
+    let added = 0;
+    for (; added < limit; this.#blocksAdded += 1) {
+      const block = this.#blocks[this.#blocksAdded];
+      if (block === undefined) return true;
+      this.#addBlock(block);
+      added += block.count;
+    }
+    return this.#blocksAdded >= this.#blocks.length;
+  }
+
+  /** To be called once all are there. */
   find(key: string): number {
     const bytes = Buffer.from(key);
     const mask = this.#slots.length - 1;
-    for (let slot = hashOf(bytes, 0, bytes.length) & mask; ; slot = (slot + 1) & mask) {
+    const hash = hashOf(bytes, 0, bytes.length);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const number = (this.#slots[slot] ?? 0) - 1;
-      if (number < 0 || this.#isKey(number, bytes)) return number;
+      if (number < 0 || (this.#hashes[number] === hash && this.#isKey(number, bytes))) return number;
     }
   }
 
@@ -210,10 +233,12 @@ class KeyIndex {
     let start = 0;
     for (let number = first; number < first + count; number += 1) {
       const end = endOf(keys, start);
+      const hash = hashOf(keys, start, end);
       this.#starts[number] = start;
-      let slot = hashOf(keys, start, end) & mask;
+      this.#hashes[number] = hash;
+      let slot = hash & mask;
       for (let other = this.#slots[slot] ?? 0; other !== 0; other = this.#slots[slot] ?? 0) {
-        if (this.#isKey(other - 1, keys.subarray(start, end))) break;
+        if (this.#hashes[other - 1] === hash && this.#isKey(other - 1, keys.subarray(start, end))) break;
         slot = (slot + 1) & mask;
       }
       this.#slots[slot] = number + 1;

@@ -54,6 +54,10 @@ export async function clone(context: TableContext, options: CloneOptions): Promi
   if (!isEmptyListing(await listLog(target.store, { root: target.root, namesOnly: true }))) {
     throw new DeltaError({ code: 'exists', message: `there is a Delta table at "${target.root}" already` });
   }
+  if (options.kind === 'shallow' && !isLocal(target.store)) {
+    const message = `"${target.root}" can't be a shallow clone: it would refer from its store to files of this machine`;
+    throw new DeltaError({ code: 'unsupported-feature', message, hint: 'Make a deep clone.' });
+  }
   const cloned: string[] = [];
   try {
     const adds =

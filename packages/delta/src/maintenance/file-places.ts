@@ -4,7 +4,7 @@ import { sep } from 'node:path';
 import { deletionVectorPath } from '../deletion-vectors/index.ts';
 import { DeltaError, messageOf } from '../errors.ts';
 import type { AddFile, DeletionVectorDescriptor } from '../log/actions.ts';
-import { locateFile } from '../log/file-path.ts';
+import { locateFileOf } from '../log/file-path.ts';
 import type { TableIo } from '../snapshot/load.ts';
 import { isLocal, joinPath } from '../store/object-store.ts';
 
@@ -19,7 +19,7 @@ export type FileOfLog = Pick<AddFile, 'path' | 'deletionVector'>;
 
 /** Throws `unsupported-feature` for a URI of another store, `corrupt-log` for one that is damaged. */
 export function dataFilePlace(io: TableIo, path: string): FilePlace {
-  const location = locateFile(path);
+  const location = locateFileOf(io.store, path);
   if (location.kind === 'relative') return { kind: 'store', path: joinPath(io.root, location.path) };
   return withinStore(io, location.path) ?? { kind: 'outside', path: location.path };
 }

@@ -16,6 +16,7 @@ import type { TableContext } from '../table-context.ts';
 import { retryOnConflict } from '../transaction/retry-on-conflict.ts';
 import { placesOf, sizeAt } from './file-places.ts';
 import { forEachBounded, type LongWork, throwIfAborted } from './long-work.ts';
+import { timeText } from '../schema/timestamp-text.ts';
 import { removeOf } from './remove-of.ts';
 
 /** Which version to bring back: by its number, or the one that was the newest at a time. */
@@ -76,7 +77,7 @@ export async function restore(context: TableContext, options: RestoreOptions): P
       operationParameters:
         'version' in options
           ? { version: options.version, timestamp: null }
-          : { version: null, timestamp: new Date(options.timestampMs).toISOString() },
+          : { version: null, timestamp: timeText(options.timestampMs) },
       operationMetrics: {
         tableSizeAfterRestore: summary.bytesAfter,
         numOfFilesAfterRestore: summary.filesAfter,

@@ -1,7 +1,9 @@
 /** The rows of a table at one version. */
 import { type ColumnBatch, type SqlSession, withSession } from '../engine.ts';
 import { pin } from '../maintenance/pins.ts';
+import { isLocal } from '../store/object-store.ts';
 import { wherePredicate } from '../skip/where.ts';
+import { DeltaError } from '../errors.ts';
 import type { TableIo } from '../snapshot/load.ts';
 import { createSnapshot, type Scan } from '../snapshot/snapshot.ts';
 import type { TableState } from '../snapshot/table-state.ts';
@@ -14,7 +16,8 @@ import { type Row, type RowOptions, rowsOf, selectBatches, selectSql, type Selec
  * a caller that leaves early must call `return()`, as `for await` does.
  *
  * Throws `invalid-data` for columns or a limit that can't be, `invalid-expression` for a condition that can't be used,
- * `aborted`, `corrupt-log`, and `engine` when the engine has no SQL or a file can't be read.
+ * `aborted`, `corrupt-log`, `not-found` for a file that is gone, and `engine` when the engine has no SQL or a file can't
+ * be read.
  */
 export function readBatches(
   context: { readonly io: TableIo },
@@ -46,14 +49,21 @@ export async function* readRows(
 
 /**
  * The SELECT of the same rows, for any DuckDB connection whose time zone is UTC to run. It names the files of that
- * version, which stay readable until a vacuum removes them; of a remote store it names local copies, which stay for as
- * long as the store keeps them. Throws as {@link readBatches}.
+ * version, which stay readable until a vacuum removes them. Throws as {@link readBatches}, and `engine` for a remote
+ * store, whose local copies someone has to let go of: there `Snapshot.scan` is what to use.
  */
 export async function toSql(
   context: { readonly io: TableIo },
   state: TableState,
   options: SelectOptions = {},
 ): Promise<string> {
+  if (!isLocal(context.io.store)) {
+    throw new DeltaError({
+      code: 'engine',
+      message: 'the SQL of a table in a remote store would name copies that nobody lets go of',
+      hint: 'Use snapshot.scan(), whose files stay until its release() is called.',
+    });
+  }
   return withSession(context.io.engine, async (session) => {
     const scan = await scanWhere(context, state, { session, where: options.where });
     return selectSql(session, { source: scan.sql, fields: state.schema.fields }, options);

@@ -196,7 +196,7 @@ describe('a reading', () => {
     await table.remove(first.path);
     try {
       assert.equal((await read({ where: 'id >= 5000' })).length, 2 * rowsInPart);
-      await assert.rejects(read(), { code: 'engine' });
+      await assert.rejects(read(), { code: 'not-found' });
     } finally {
       const rows = Array.from({ length: rowsInPart }, (_, at) => ({ id: at, Name: `n${at}` }));
       const { path } = await table.write(rows, { schema });

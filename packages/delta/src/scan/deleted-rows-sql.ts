@@ -32,7 +32,7 @@ export function fromWithoutRows(read: string, deleted: readonly RowSet[], form: 
 }
 
 function withoutPositions(read: string, deleted: readonly RowSet[]): string {
-  const lists = deleted.map((rows, at) => `(${at}, '[${[...rows.positions()].join(',')}]')`);
+  const lists = deleted.map((rows, at) => `(${at}, '[${textOf(rows, 'positions')}]')`);
   const rows =
     'SELECT CAST(i AS UBIGINT) AS i, unnest(CAST(t AS BIGINT[])) AS r ' +
     `FROM (VALUES ${lists.join(', ')}) AS v(i, t)`;
@@ -40,7 +40,7 @@ function withoutPositions(read: string, deleted: readonly RowSet[]): string {
 }
 
 function withoutBits(read: string, deleted: readonly RowSet[]): string {
-  const bits = deleted.map((rows, at) => `(${at}, ${rows.last + 1}, ${quoteText(base64Bits(rows))})`);
+  const bits = deleted.map((rows, at) => `(${at}, ${rows.last + 1}, ${quoteText(textOf(rows, 'bits'))})`);
   const rows =
     'SELECT CAST(i AS UBIGINT) AS i, CAST(n AS BIGINT) AS n, CAST(from_base64(t) AS BIT) AS b ' +
     `FROM (VALUES ${bits.join(', ')}) AS v(i, n, t)`;
@@ -49,6 +49,18 @@ function withoutBits(read: string, deleted: readonly RowSet[]): string {
     `${read} AS f JOIN (${rows}) AS d ON f.file_index = d.i ` +
     'WHERE get_bit(d.b, CAST(least(f.file_row_number, d.n) AS INTEGER)) = 0'
   );
+}
+
+/** Texts of sets that were scanned before, since one vector meets many scans; they live as long as the sets. */
+const texts = new WeakMap<RowSet, string>();
+
+/** By one form, as {@link deletionForm} gives the same one for a set each time. */
+function textOf(rows: RowSet, form: DeletionForm): string {
+  const known = texts.get(rows);
+  if (known !== undefined) return known;
+  const text = form === 'positions' ? [...rows.positions()].join(',') : base64Bits(rows);
+  texts.set(rows, text);
+  return text;
 }
 
 /** Bits for the positions up to the one after the last, most significant first, as DuckDB numbers them. */

@@ -5,9 +5,9 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AddFile } from '../log/actions.ts';
-import { locateFile } from '../log/file-path.ts';
+import { locateFileOf } from '../log/file-path.ts';
 import type { TableIo } from '../snapshot/load.ts';
-import { isLocal, isLocaliser, joinPath, type ObjectStore } from '../store/object-store.ts';
+import { isLocal, isLocaliser, joinPath, movesFiles, type ObjectStore } from '../store/object-store.ts';
 
 /** Objects that are copied at once from a store that can't bring them to local files itself. */
 const COPIES_AT_ONCE_MAX = 8;
@@ -19,11 +19,11 @@ export interface LocalPaths {
   readonly release: () => void;
 }
 
-/** On return the files are on this machine until released. Throws the store's errors, and those of `locateFile`. */
+/** On return the files are on this machine until released. Throws the store's errors, and those of `locateFileOf`. */
 export async function localPaths(io: TableIo, files: readonly AddFile[]): Promise<LocalPaths> {
   const { store, root } = io;
   const places = files.map((file) => {
-    const location = locateFile(file.path);
+    const location = locateFileOf(store, file.path);
     return location.kind === 'local' ? location : { ...location, path: joinPath(root, location.path) };
   });
   const remote = places.flatMap(({ kind, path }, at) =>
@@ -58,7 +58,10 @@ async function copied(
   try {
     const queue = files.entries();
     const worker = async (): Promise<void> => {
-      for (const [path, file] of queue) await writeFile(file, await store.read(path));
+      for (const [path, file] of queue) {
+        if (movesFiles(store)) await store.download(path, file);
+        else await writeFile(file, await store.read(path));
+      }
     };
     await Promise.all(Array.from({ length: Math.min(COPIES_AT_ONCE_MAX, files.size) }, worker));
   } catch (error) {

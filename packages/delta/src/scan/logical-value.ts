@@ -3,7 +3,7 @@ import { FIELD_ID_KEY } from '../column-mapping/index.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { DataType, StructField, StructType } from '../schema/types.ts';
 import { someType } from '../schema/types.ts';
-import { quoteIdentifier } from './quote.ts';
+import { lambdaParameter, quoteIdentifier } from './quote.ts';
 
 /** The types of one value, as it is read and as it is in the table; they differ in names only. */
 interface Shapes {
@@ -21,7 +21,7 @@ export function logicalValue(expression: string, types: { from: DataType; to: Da
 function convert(expression: string, { from, to, depth }: Shapes): string {
   if (to === 'variant') return variantValue(expression);
   if (typeof from === 'string' || typeof to === 'string' || isSameShape(from, to)) return expression;
-  const parameter = `x${depth}`;
+  const parameter = lambdaParameter(depth);
   const within = (inner: string, types: { from: DataType; to: DataType }): string =>
     convert(inner, { ...types, depth: depth + 1 });
   if (from.type === 'array' && to.type === 'array') {

@@ -43,11 +43,13 @@ export function scanSql(
   if (files.length === 0) return selectNothing(columns, rowIds);
   const partition = columns.filter((column) => column.kind === 'partition');
   const groups = groupBy([...files.keys()], (at) =>
-    JSON.stringify(partition.map(({ key }) => files[at]?.add.partitionValues[key] ?? null)),
+    partition.length === 0
+      ? ''
+      : JSON.stringify(partition.map(({ key }) => files[at]?.add.partitionValues[key] ?? null)),
   );
   const isConstant = groups.length <= UNION_BRANCHES_MAX;
   const branches = isConstant ? groups : [[...files.keys()]];
-  return branches
+  const selects = branches
     .flatMap((branch) => groupBy(branch, (at) => formOf(files[at]) ?? 'whole'))
     .flatMap((branch) => groupBy(branch, (at) => files[at]?.columns))
     .map((branch) => {
@@ -56,8 +58,18 @@ export function scanSql(
         { at: branch, files: own },
         { columns: own[0]?.columns ?? columns, rowIds, isConstant },
       );
-    })
-    .join(' UNION ALL ');
+    });
+  return selects.length === 1 ? `SELECT ${selects[0]}` : unionOf(selects, columns, rowIds);
+}
+
+/**
+ * Where a query needs no column, as to count rows, DuckDB takes the first one of a UNION: a constant, so that no column
+ * of a file is read for it.
+ */
+function unionOf(selects: readonly string[], columns: readonly ScanColumn[], rowIds: boolean): string {
+  const names = [...(rowIds ? [FILE_COLUMN, ROW_COLUMN] : []), ...columns.map(({ name }) => name)];
+  const union = selects.map((select) => `SELECT true AS "_sluice_any", ${select}`).join(' UNION ALL ');
+  return `SELECT ${names.map(quoteIdentifier).join(', ')} FROM (${union})`;
 }
 
 /** Reads a Parquet file without rows or columns as if it were the table: a plan over it keeps the query's filters. */
@@ -86,6 +98,7 @@ interface Branch {
   readonly files: readonly ScanFile[];
 }
 
+/** What follows SELECT. */
 function selectBranch(
   branch: Branch,
   options: { columns: readonly ScanColumn[]; rowIds: boolean; isConstant: boolean },
@@ -108,7 +121,7 @@ function selectBranch(
   const ids = rowIds
     ? [`${originalIndex(branch.at)} AS "${FILE_COLUMN}"`, `f.file_row_number AS "${ROW_COLUMN}"`]
     : [];
-  return `SELECT ${[...ids, ...selected].join(', ')} FROM ${fromOf(source, files)}`;
+  return `${[...ids, ...selected].join(', ')} FROM ${fromOf(source, files)}`;
 }
 
 function fromOf(source: string, files: readonly ScanFile[]): string {
@@ -143,11 +156,17 @@ function originalIndex(at: readonly number[]): string {
 /** In the order in which the groups first come. */
 function groupBy(items: readonly number[], keyOf: (item: number) => unknown): number[][] {
   const groups = new Map<unknown, number[]>();
+  // Items of one group mostly follow one another.
+  let lastKey: unknown;
+  let last: number[] | undefined;
   for (const item of items) {
     const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
+    if (last === undefined || key !== lastKey) {
+      last = groups.get(key) ?? [];
+      if (last.length === 0) groups.set(key, last);
+      lastKey = key;
+    }
+    last.push(item);
   }
   return [...groups.values()];
 }

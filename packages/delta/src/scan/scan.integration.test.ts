@@ -161,6 +161,9 @@ describe('scans', () => {
       );
       assert.match(scan.sql, /ANTI JOIN/);
       assert.match(scan.sql, /get_bit/);
+      const counting = JSON.stringify(await rows(`EXPLAIN SELECT count(*) FROM (${scan.sql})`));
+      assert.match(counting, /READ_PARQUET/);
+      assert.doesNotMatch(counting, /_sluice_\d/, 'no column is read to count rows');
       await connection.run(`CREATE OR REPLACE VIEW deleted_rows_view AS ${scan.sql}`);
       assert.deepEqual(await rows('SELECT max(id) AS id FROM deleted_rows_view'), [{ id: '24999' }]);
     });

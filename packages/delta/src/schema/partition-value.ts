@@ -1,6 +1,6 @@
 /** Partition values as text (protocol: "Partition Value Serialization"); null and '' mean NULL. */
 import { DeltaError } from '../errors.ts';
-import { quoteText } from '../scan/quote.ts';
+import { textExpression } from '../scan/quote.ts';
 import { duckDbType } from './duckdb-types.ts';
 import { canonicalTimestamp } from './timestamp-text.ts';
 import type { DataType } from './types.ts';
@@ -18,7 +18,7 @@ export function canPartition(type: DataType): boolean {
 export function partitionConstant(text: string | null | undefined, type: DataType): string {
   const target = duckDbType(type);
   if (text === null || text === undefined || text === '') return `CAST(NULL AS ${target})`;
-  return `CAST(${quoteText(checked(text, type))} AS ${target})`;
+  return `CAST(${textExpression(checked(text, type))} AS ${target})`;
 }
 
 const INTEGER_TYPES = new Set<DataType>(['long', 'integer', 'short', 'byte']);

@@ -38,3 +38,9 @@ function offsetMicros(offset: string): bigint {
   const minutes = BigInt(digits.slice(0, 2)) * 60n + BigInt(digits.slice(2, 4));
   return (offset.startsWith('-') ? -minutes : minutes) * 60_000_000n;
 }
+
+/** A time in milliseconds since 1970 for the reader of an error, also one that no calendar reaches. */
+export function timeText(timestampMs: number): string {
+  const date = new Date(timestampMs);
+  return Number.isNaN(date.getTime()) ? `${timestampMs} ms since 1970` : date.toISOString();
+}

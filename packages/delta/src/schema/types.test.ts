@@ -9,6 +9,35 @@ import { canonicalTimestamp, timestampMicros, timestampText } from './timestamp-
 import { type DataType, field, sameType, struct } from './types.ts';
 import { assertValidSchema } from './validate.ts';
 
+describe('a field', () => {
+  it('has nothing beyond what it is given', () => {
+    assert.deepEqual(field('a', 'long'), { name: 'a', type: 'long', nullable: true, metadata: {} });
+  });
+
+  it('has its options under the names of the protocol', () => {
+    const options = {
+      nullable: false,
+      comment: 'c',
+      default: '1',
+      generatedAs: 'b + 1',
+      metadata: { x: 'y' },
+    };
+    const { nullable, metadata } = field('a', 'long', options);
+    assert.equal(nullable, false);
+    assert.deepEqual(metadata, {
+      comment: 'c',
+      CURRENT_DEFAULT: '1',
+      'delta.generationExpression': 'b + 1',
+      x: 'y',
+    });
+    assert.deepEqual(field('id', 'long', { identity: { start: 5 } }).metadata, {
+      'delta.identity.start': 5,
+      'delta.identity.step': 1,
+      'delta.identity.allowExplicitInsert': false,
+    });
+  });
+});
+
 const EVERY_TYPE = struct({
   string: 'string',
   long: 'long',

@@ -86,7 +86,15 @@ export function compareValues(left: Comparable, right: Comparable): number | und
 /** Digits of an exponent that are worth working out. */
 const EXPONENT_MAX = 80;
 
+/** Characters of a whole number that a double holds exactly. */
+const SHORT_NUMBER_CHARS = 15;
+
 function exactOf(text: string): Comparable | undefined {
+  if (text.length <= SHORT_NUMBER_CHARS) {
+    const value = Number(text);
+    if (Number.isInteger(value) && String(value) === text)
+      return { kind: 'exact', digits: BigInt(value), scale: 0 };
+  }
   const match = /^([+-]?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text);
   if (match === null) return undefined;
   const fraction = match[3] ?? '';

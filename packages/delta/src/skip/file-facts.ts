@@ -2,6 +2,7 @@
 import { type MappingMode, mappingMode, physicalName } from '../column-mapping/index.ts';
 import type { AddFile } from '../log/actions.ts';
 import type { DataType, StructField, StructType } from '../schema/types.ts';
+import { decimalOf } from '../schema/types.ts';
 import { recordCount } from '../stats/record-count.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import { maximumOf, minimumOf } from './bounds.ts';
@@ -23,8 +24,6 @@ interface ParsedStatistics {
   readonly min: unknown;
   readonly max: unknown;
   readonly nullCount: unknown;
-  /** Of the columns that were asked for, by their key. */
-  readonly facts: Map<string, ColumnFacts>;
 }
 
 export interface TableColumns {
@@ -80,12 +79,7 @@ export function resolveColumn(path: ColumnPath, table: TableColumns): TableColum
 /** What the log knows of the column in the file. */
 export function columnFacts(file: AddFile, column: TableColumn): ColumnFacts {
   if (column.isPartition) return partitionFacts(file, column.physicalNames[0] ?? '', column.type);
-  const statistics = parsedFiles.of(file);
-  const known = statistics.facts.get(column.key);
-  if (known !== undefined) return known;
-  const facts = factsOf(statistics, column);
-  statistics.facts.set(column.key, facts);
-  return facts;
+  return knownFacts.of(file, column);
 }
 
 function factsOf(statistics: ParsedStatistics, column: TableColumn): ColumnFacts {
@@ -114,46 +108,69 @@ function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFa
   };
 }
 
-/** Files whose parsed statistics are kept: up to twice as many, those looked at last. */
-const PARSED_FILES_MAX = 50_000;
+/** Facts that are kept, of about two hundred bytes each: up to twice as many, those looked at last. */
+const KNOWN_FACTS_MAX = 250_000;
 
-/** Statistics as they were parsed, since one file meets many predicates. Two generations, of which the older goes. */
-class ParsedFiles {
-  #young = new WeakMap<AddFile, ParsedStatistics>();
-  #old = new WeakMap<AddFile, ParsedStatistics>();
+/** Facts that were worked out, since one file meets many predicates. Two generations, of which the older goes. */
+class KnownFacts {
+  #young = new Map<string, WeakMap<AddFile, ColumnFacts>>();
+  #old = new Map<string, WeakMap<AddFile, ColumnFacts>>();
   #count = 0;
 
-  of(file: AddFile): ParsedStatistics {
-    const young = this.#young.get(file);
+  of(file: AddFile, column: TableColumn): ColumnFacts {
+    const young = this.#young.get(column.key)?.get(file);
     if (young !== undefined) return young;
-    const statistics = this.#old.get(file) ?? parsedStatistics(file);
-    if (this.#count >= PARSED_FILES_MAX) {
+    const facts = this.#old.get(column.key)?.get(file) ?? factsOf(parsedStatistics(file, column), column);
+    if (this.#count >= KNOWN_FACTS_MAX) {
       this.#old = this.#young;
-      this.#young = new WeakMap();
+      this.#young = new Map();
       this.#count = 0;
     }
-    this.#young.set(file, statistics);
+    const ofColumn = this.#young.get(column.key) ?? new WeakMap<AddFile, ColumnFacts>();
+    ofColumn.set(file, facts);
+    this.#young.set(column.key, ofColumn);
     this.#count += 1;
-    return statistics;
+    return facts;
   }
 }
 
-const parsedFiles = new ParsedFiles();
+const knownFacts = new KnownFacts();
 
-function parsedStatistics(file: AddFile): ParsedStatistics {
-  const root = typeof file.stats === 'string' ? parseKeepingDigits(file.stats) : undefined;
+function parsedStatistics(file: AddFile, column: TableColumn): ParsedStatistics {
+  const root = typeof file.stats === 'string' ? parsed(file.stats, column) : undefined;
   return {
     rows: recordCount(file.stats),
     min: member(root, 'minValues'),
     max: member(root, 'maxValues'),
     nullCount: member(root, 'nullCount'),
-    facts: new Map(),
   };
 }
 
-function memberText(root: unknown, names: readonly string[]): string | undefined {
+/** Looking for long numbers costs as much as all the rest: only where the column's bounds may be such. */
+function parsed(stats: string, { type, physicalNames }: TableColumn): unknown {
+  if (decimalOf(type) !== undefined) return parseKeepingDigits(stats);
+  try {
+    const root: unknown = JSON.parse(stats);
+    const isShort = (bounds: unknown): boolean => {
+      const bound = memberAt(bounds, physicalNames);
+      return typeof bound !== 'number' || Math.abs(bound) <= Number.MAX_SAFE_INTEGER;
+    };
+    const areShort =
+      type !== 'long' || (isShort(member(root, 'minValues')) && isShort(member(root, 'maxValues')));
+    return areShort ? root : parseKeepingDigits(stats);
+  } catch {
+    return undefined;
+  }
+}
+
+function memberAt(root: unknown, names: readonly string[]): unknown {
   let at = root;
   for (const name of names) at = member(at, name);
+  return at;
+}
+
+function memberText(root: unknown, names: readonly string[]): string | undefined {
+  const at = memberAt(root, names);
   if (typeof at === 'string') return at;
   return typeof at === 'number' || typeof at === 'boolean' ? String(at) : undefined;
 }

@@ -205,7 +205,10 @@ function columnOf(node: Node | undefined, { schema, alias }: Scope): Column | un
   if (node?.class !== 'COLUMN_REF' || node.column_names === undefined) return undefined;
   const [first, ...rest] = node.column_names;
   const isColumn = schema.fields.some(({ name }) => name.toLowerCase() === first?.toLowerCase());
-  const path = !isColumn && rest.length > 0 && first?.toLowerCase() === alias ? rest : node.column_names;
+  const isQualified = rest.length > 0 && first?.toLowerCase() === alias;
+  // A member of a struct that is called as the table is, or a column of the table.
+  if (isColumn && isQualified) return undefined;
+  const path = isQualified ? rest : node.column_names;
   const column = resolveColumn(path, { schema, partitionColumns: [] });
   return column === undefined ? undefined : { path, type: column.type };
 }

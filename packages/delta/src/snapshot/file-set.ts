@@ -96,6 +96,11 @@ export class FileSet {
     return new FileSet(compacted(ledger), { version, count, totals });
   }
 
+  /** Does a part, of so many files, of the work that the first change waits for; whether that was all. */
+  indexSome(limit: number): boolean {
+    return this.#ledger.base?.indexSome(limit) ?? true;
+  }
+
   /** In the order in which the log added them; two iterations may give different objects for one file. */
   *files(): Generator<AddFile, void, undefined> {
     const { base, baseUntil, entries } = this.#ledger;
@@ -127,6 +132,11 @@ export class FileSetBuilder {
     this.#base = base;
     this.#finish = finish;
     this.#ledger = ledgerOf(-1, [], base?.files);
+  }
+
+  /** As {@link FileSet.indexSome}. */
+  indexSome(limit: number): boolean {
+    return this.#base?.files.indexSome(limit) ?? true;
   }
 
   /** The file takes the place of one with its key, and the last place in the order. */

@@ -5,6 +5,8 @@ export interface FrozenValues<Value> {
   readonly count: number;
   /** The number of a key's value; -1 if there is none. */
   find(key: string): number;
+  /** Does a part of the work that the first look-up waits for; whether that was all. */
+  indexSome(limit: number): boolean;
   file(number: number): Value;
   files(): Iterable<readonly [number, Value]>;
 }
@@ -41,6 +43,11 @@ export class LayeredMap<Value extends object> implements ReadonlyMap<string, Val
     frozen?: FrozenValues<Value>,
   ): LayeredMap<Value> {
     return new LayeredMap({ size: frozen?.count ?? 0, frozen, keyOf, middle: new Map(), top: new Map() });
+  }
+
+  /** Does a part, of so many keys, of the work that the first look-up waits for; whether that was all. */
+  indexSome(limit: number): boolean {
+    return this.#frozen?.indexSome(limit) ?? true;
   }
 
   /** A copy with these values set, or removed where null; the map itself if there are none. */

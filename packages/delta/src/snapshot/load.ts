@@ -19,6 +19,7 @@ import {
 import { commitName, LOG_DIRECTORY } from '../log/log-paths.ts';
 import { joinPath, type ObjectStore } from '../store/object-store.ts';
 import { newestCommitAt, ownTimestampsFrom, readCommitInfo } from './commit-times.ts';
+import { timeText } from '../schema/timestamp-text.ts';
 import { applyIncrement, StateBuilder, type TableState } from './table-state.ts';
 
 export interface TableIo {
@@ -32,6 +33,8 @@ export interface TableIo {
 const READS_IN_FLIGHT_MAX = 16;
 /** Commits that are read at once, where the store reads many in one call. */
 const READ_MANY_MAX = 256;
+/** Keys of files that are looked through before other work gets its turn. */
+const KEYS_PER_TURN = 16_384;
 /** Files that are added to a state before other work gets its turn. */
 const ADDS_PER_TURN = 20_000;
 
@@ -87,6 +90,8 @@ export async function refreshState(io: TableIo, from: TableState): Promise<Table
   for (;;) {
     const next = await loadCommit(io, state.version + 1);
     if (next === undefined) break;
+    await index(state.files);
+    await index(state.tombstones);
     state = applyIncrement(state, next);
   }
   if (state !== from) return state;
@@ -110,10 +115,10 @@ export async function versionAt(io: TableIo, timestampMs: number, newest?: Table
   throw new DeltaError({
     code: 'version-not-found',
     message:
-      `no version is as old as ${new Date(timestampMs).toISOString()}` +
+      `no version is as old as ${timeText(timestampMs)}` +
       (found.oldest === undefined
         ? ''
-        : `; the oldest left, ${found.oldest.version}, is of ${new Date(found.oldest.timestampMs).toISOString()}`),
+        : `; the oldest left, ${found.oldest.version}, is of ${timeText(found.oldest.timestampMs)}`),
   });
 }
 
@@ -166,6 +171,7 @@ async function loadSegment(io: TableIo, segment: LogSegment): Promise<SegmentOut
     const content = checkpoint === undefined ? undefined : await readCheckpoint(io, checkpoint);
     const builder = new StateBuilder(content?.files);
     if (content !== undefined) await takeAll(builder, [content.actions], version);
+    if (changes.length > 0) await index(builder);
     kind = changes.some((change) => 'to' in change) ? 'damaged' : 'damaged-commit';
     await replay(io, builder, changes);
     kind = 'damaged';
@@ -217,6 +223,11 @@ async function replay(
   }
 }
 
+/** Looks through the keys of a checkpoint's files, which changes are looked up in, in turns. */
+async function index(files: { indexSome(limit: number): boolean }): Promise<void> {
+  while (!files.indexSome(KEYS_PER_TURN)) await nextTurn();
+}
+
 function emptyCompaction({ path }: CompactionFile): DeltaError {
   return new DeltaError({ code: 'corrupt-log', message: `${path}: the file is empty` });
 }
@@ -254,6 +265,11 @@ async function readMany(
   });
 }
 
+/** In the way that is the fastest for a small file; some stores reject where one is absent, others give undefined. */
+async function readSmall(store: ObjectStore, path: string): Promise<Uint8Array | undefined> {
+  return store.readMany === undefined ? store.read(path) : (await store.readMany([path]))[0];
+}
+
 /** The actions of one commit; undefined if there is no such version. */
 export async function loadCommit(
   io: TableIo,
@@ -261,7 +277,8 @@ export async function loadCommit(
 ): Promise<{ version: number; timestampMs: number; actions: ReturnType<typeof decodeCommit> } | undefined> {
   const path = commitPath(io, version);
   try {
-    const bytes = await io.store.read(path);
+    const bytes = await readSmall(io.store, path);
+    if (bytes === undefined) return undefined;
     const facts = await io.store.head(path);
     return { version, timestampMs: facts?.modifiedMs ?? 0, actions: decodeCommit(bytes, path) };
   } catch (error) {

@@ -95,6 +95,11 @@ export class StateBuilder {
     this.#tombstones = LayeredMap.from<RemoveFile>(fileKey, checkpoint.removes);
   }
 
+  /** Does a part, of so many files, of the work that the first change waits for; whether that was all. */
+  indexSome(limit: number): boolean {
+    return this.#files.indexSome(limit) && this.#tombstones.indexSome(limit);
+  }
+
   /** Takes some actions of the change that makes `version`; its adds wait for {@link StateBuilder.settle}. */
   take(actions: Iterable<Action>, version: number): void {
     if (version !== this.#taken) this.#inCommitTimestampMs = undefined;

@@ -1,8 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fsync,
+  linkSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { DeltaError, messageOf } from '../errors.ts';
+import { dropHadoopChecksum } from './hadoop-checksum.ts';
 import type {
   ByteRange,
   ListedObject,
@@ -16,6 +29,10 @@ import type {
 export const TEMPORARY_SUFFIX = '.tmp';
 /** Files that a listing looks at in parallel. */
 const STATS_IN_FLIGHT_MAX = 32;
+/** Bytes of a file that is written without leaving the event loop. */
+const SMALL_FILE_BYTES = 64 * 1024;
+/** An empty part of a path, `.` or `..`; on Windows other separators too. */
+const PART_TO_RESOLVE = sep === '/' ? /(?:^|\/)\.{0,2}(?:\/|$)/ : /^/;
 /** Small files that are read before others have their turn. */
 const READS_PER_TURN_MAX = 64;
 /** Names that this library gives to unfinished files and directories, and DuckDB to what becomes such a file. */
@@ -38,6 +55,8 @@ export class LocalStore implements ObjectStore, LocalFiles {
   }
 
   localPath(path: string): string {
+    // What has no part to resolve can't leave the directory: a scan of many files asks for each.
+    if (!PART_TO_RESOLVE.test(path)) return this.#root + (this.#root.endsWith(sep) ? '' : sep) + path;
     const absolute = resolve(this.#root, path);
     if (absolute !== this.#root && !absolute.startsWith(this.#root === sep ? sep : this.#root + sep)) {
       throw new DeltaError({ code: 'io', message: `"${path}" leaves the store's directory`, retry: 'never' });
@@ -77,12 +96,12 @@ export class LocalStore implements ObjectStore, LocalFiles {
       const temporary = await this.#writeTemporary(target, bytes);
       let outcome: 'created' | 'exists' = 'created';
       try {
-        await fs.link(temporary, target);
+        linkSync(temporary, target);
       } catch (error) {
         if (errnoOf(error) !== 'EEXIST') throw error;
         outcome = 'exists';
       } finally {
-        await fs.rm(temporary, { force: true });
+        unlinkIfThere(temporary);
       }
       // Also for the loser, who will build on the winner's bytes, or find that they were its own.
       await syncDirectory(dirname(target));
@@ -95,6 +114,7 @@ export class LocalStore implements ObjectStore, LocalFiles {
       const target = this.localPath(path);
       const temporary = await this.#writeTemporary(target, bytes);
       try {
+        await dropHadoopChecksum(target);
         await fs.rename(temporary, target);
       } catch (error) {
         await fs.rm(temporary, { force: true });
@@ -169,7 +189,11 @@ export class LocalStore implements ObjectStore, LocalFiles {
   }
 
   async delete(path: string): Promise<void> {
-    await this.#run('delete', path, () => fs.rm(this.localPath(path), { force: true }));
+    await this.#run('delete', path, async () => {
+      const target = this.localPath(path);
+      await fs.rm(target, { force: true });
+      await dropHadoopChecksum(target);
+    });
   }
 
   async syncFile(path: string): Promise<void> {
@@ -210,6 +234,10 @@ export class LocalStore implements ObjectStore, LocalFiles {
   async #writeTemporary(target: string, bytes: Uint8Array): Promise<string> {
     await this.#makeDirectory(dirname(target));
     const temporary = join(dirname(target), `.${randomUUID()}${TEMPORARY_SUFFIX}`);
+    if (bytes.length <= SMALL_FILE_BYTES) {
+      await writeSmall(temporary, bytes);
+      return temporary;
+    }
     const file = await fs.open(temporary, 'wx');
     try {
       await file.writeFile(bytes);
@@ -226,6 +254,7 @@ export class LocalStore implements ObjectStore, LocalFiles {
   /** Creates the directory; its entry and those of its ancestors within the store are durable on return. */
   async #makeDirectory(directory: string): Promise<void> {
     // Also of a known directory: it may have been removed meanwhile.
+    if (this.#syncedDirectories.has(directory) && existsSync(directory)) return;
     await fs.mkdir(directory, { recursive: true });
     for (
       let at = directory;
@@ -246,6 +275,34 @@ export class LocalStore implements ObjectStore, LocalFiles {
       if (error instanceof DeltaError) throw error;
       throw storeError(verb, path, error);
     }
+  }
+}
+
+const datasync = promisify(fdatasync);
+const sync = promisify(fsync);
+
+/**
+ * A new small file, durable on return. What waits for the disk alone leaves the event loop to others: a call that goes
+ * through the thread pool takes several times as long as one that only touches the file system's memory.
+ */
+async function writeSmall(path: string, bytes: Uint8Array): Promise<void> {
+  const file = openSync(path, 'wx');
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+    await datasync(file);
+  } catch (error) {
+    unlinkIfThere(path);
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 
@@ -276,10 +333,10 @@ function absentAsUndefined(error: unknown): undefined {
 }
 
 async function syncDirectory(directory: string): Promise<void> {
-  const handle = await fs.open(directory, 'r');
+  const handle = openSync(directory, 'r');
   try {
-    await handle.sync();
+    await sync(handle);
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }

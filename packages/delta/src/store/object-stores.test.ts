@@ -46,6 +46,18 @@ it('LocalStore shows neither temporary files nor what is outside of its director
   await assert.rejects(store.read('../a'), (error) => isDeltaError(error, 'io'));
 });
 
+it('LocalStore takes the checksums that Hadoop keeps beside a file along', async () => {
+  const directory = await newDirectory();
+  const store = new LocalStore(directory);
+  for (const name of ['replaced', 'deleted']) {
+    await writeFile(join(directory, name), 'of Spark');
+    await writeFile(join(directory, `.${name}.crc`), 'of Spark');
+  }
+  await store.put('replaced', Buffer.from('new'));
+  await store.delete('deleted');
+  assert.deepEqual(await readdir(directory), ['replaced']);
+});
+
 it('LocalStore works below a directory that does not exist yet', async () => {
   const store = new LocalStore(join(await newDirectory(), 'not', 'yet'));
   assert.equal(await store.head('x'), undefined);

@@ -6,7 +6,7 @@
  */
 import { DeltaError, isDeltaError } from '../errors.ts';
 import type { Action } from '../log/actions.ts';
-import { encodeCommit } from '../log/commit-file.ts';
+import { assertReadableActions, encodeCommit } from '../log/commit-file.ts';
 import { commitPath, loadCommit, type TableIo } from '../snapshot/load.ts';
 
 /** Times that one version is put when the store won't say whether it was. */
@@ -20,13 +20,14 @@ export type PutOutcome =
 /**
  * Commits the actions, which hold a commitInfo with this `txnId`, as a version. Throws `outcome-unknown` when the store
  * keeps failing without the version being there: it may still appear, so the files that it names must be kept. Throws
- * `no-space` when the store is full; then nothing was committed.
+ * `no-space` when the store is full, and `invalid-data` for actions that no reader would take; then nothing was committed.
  */
 export async function putCommit(
   io: TableIo,
   commit: { version: number; txnId: string; actions: readonly Action[] },
 ): Promise<PutOutcome> {
   const path = commitPath(io, commit.version);
+  assertReadableActions(commit.actions);
   const bytes = encodeCommit(commit.actions);
   let failure: unknown;
   let mayAppear = false;

@@ -26,6 +26,8 @@ export interface DataFiles {
   readonly paths: readonly string[];
 }
 
+const NO_FILES: DataFiles = { adds: [], rows: 0, bytes: 0, paths: [] };
+
 export interface DataFilesRequest {
   readonly schema: StructType;
   readonly partitionColumns: readonly string[];
@@ -51,6 +53,8 @@ export interface DataFilesRequest {
  */
 export async function writeDataFiles(io: TableIo, request: DataFilesRequest): Promise<DataFiles> {
   const { schema, partitionColumns, configuration, rules = NO_RULES } = request;
+  // Commits of other actions append nothing.
+  if (request.source.kind === 'rows' && request.source.rows.length === 0) return NO_FILES;
   const isMapped = columnMappingMode(configuration) !== 'none';
   const fileSchema = isMapped ? fileSchemaOf(schema) : schema;
   const written = await io.engine.writeParquet({

@@ -2,8 +2,7 @@
 import type { RowSource } from '../engine.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
-import type { StructField, StructType } from '../schema/types.ts';
-import { DEFAULT_KEY, GENERATION_KEY } from './prepare.ts';
+import { DEFAULT_KEY, GENERATION_KEY, type StructField, type StructType } from '../schema/types.ts';
 
 /** The columns that were named, or that some row has where that matters; undefined for all. */
 export function providedColumns(

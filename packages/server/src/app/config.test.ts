@@ -23,6 +23,7 @@ describe('the configuration', () => {
       dev: false,
       logLevel: 'info',
       account: '000000000000',
+      limits: 'off',
     });
   });
 

@@ -21,6 +21,8 @@ const settings = z.strictObject({
     .string()
     .regex(/^\d{12}$/, 'must be 12 digits')
     .default('000000000000'),
+  /** `aws` holds streams to what Amazon Kinesis gives a shard; `off` to what the machine can do. */
+  limits: z.enum(['off', 'aws']).default('off'),
 });
 
 export type Config = z.infer<typeof settings>;
@@ -33,6 +35,7 @@ const ENVIRONMENT: Readonly<Record<keyof Config, string>> = {
   dev: 'SLUICE_DEV',
   logLevel: 'SLUICE_LOG_LEVEL',
   account: 'SLUICE_ACCOUNT',
+  limits: 'SLUICE_LIMITS',
 };
 
 export interface ConfigSources {

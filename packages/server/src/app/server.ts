@@ -89,6 +89,7 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
       directory: directory.root,
       meta,
       logger: log('streams'),
+      capacity: config.limits,
       onFailed: (error) => failure.reject(error),
     }),
   );
@@ -143,7 +144,13 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
       host: config.host,
       port: config.port,
       services: [
-        createKinesisService({ streams, clock, tokenSecret: identity.root.secretAccessKey }),
+        createKinesisService({
+          streams,
+          clock,
+          tokenSecret: identity.root.secretAccessKey,
+          limits: config.limits,
+          logger: log('kinesis'),
+        }),
         createFirehoseService({ delivery }),
         createGlueService({ catalog }),
         createAthenaService({ query }),

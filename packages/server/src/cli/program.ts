@@ -9,6 +9,7 @@ import type { StartFlags } from './commands/start.ts';
 import type { StatusOptions } from './commands/status.ts';
 import { ENV_FORMATS } from './commands/env-formats.ts';
 import { SQL_FORMATS } from './sql/formats.ts';
+import { addAgent } from './agent/program.ts';
 import { addTable } from './table/program.ts';
 
 const PORT_MAX = 65_535;
@@ -43,6 +44,7 @@ export function buildProgram(): Command {
         ['sluice sql "select 42"', 'one answer; without a statement, a shell'],
         ['sluice status --watch', 'streams, deliveries and tables as they change'],
         ['sluice table optimize flights.departures', 'maintain a table'],
+        ['sluice agent --config agent.json', 'tail files into a stream'],
       ]) + EXIT_CODES,
     );
   addStart(program);
@@ -50,6 +52,7 @@ export function buildProgram(): Command {
   addSql(program);
   addStatus(program);
   addTable(program, { withServer, examples });
+  addAgent(program, { withServer, examples, port });
   addDemo(program);
   return program;
 }

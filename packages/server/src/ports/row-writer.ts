@@ -48,10 +48,18 @@ export interface DecidedShard {
   /** Inclusive. */
   readonly to: number;
   readonly rejected: readonly OffsetRange[];
+  /** Absent where no aggregated record is concerned. */
+  readonly rejectedParts?: readonly PartRanges[];
 }
 
 /** First and last offset, both inclusive. */
 export type OffsetRange = readonly [first: number, last: number];
+
+/** Records of users within one aggregated record, by their sub-sequence numbers, which begin with 0; both inclusive. */
+export type PartRanges = readonly [
+  offset: number,
+  parts: readonly (readonly [first: number, last: number])[],
+];
 
 /** Neighbouring records of one shard, laid out as the log gives them. */
 export interface RecordsToWrite {
@@ -71,6 +79,8 @@ export interface SealedRows {
   readonly rejected: RowsFile | undefined;
   /** Offsets of the records that this batch rejects, by shard uid, rising. */
   readonly rejectedOffsets: ReadonlyMap<number, readonly OffsetRange[]>;
+  /** Likewise, of aggregated records of which parts are rejected; their offsets aren't among the others. */
+  readonly rejectedParts: ReadonlyMap<number, readonly PartRanges[]>;
   readonly rejectedByCode: Readonly<Record<string, number>>;
   readonly fieldsIgnored: number;
   /** Columns that the rows need on top of the schema, as JSON of Delta fields. */

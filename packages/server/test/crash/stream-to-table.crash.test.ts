@@ -1,6 +1,7 @@
 /**
  * Streams with the real SDK while the server is killed with SIGKILL at random moments and started again, and then
- * compares what was acknowledged with what is in the stream and in the tables.
+ * compares what was acknowledged with what is in the stream and in the tables. All the while shards are split and
+ * merged, so that kills come in the middle of that, too.
  *
  * The SDK's own retries are off: a record that was not acknowledged is never sent again, so it may be there once or
  * not at all.
@@ -24,7 +25,10 @@ import {
   GetShardIteratorCommand,
   KinesisClient,
   ListShardsCommand,
+  MergeShardsCommand,
   PutRecordsCommand,
+  type Shard,
+  SplitShardCommand,
 } from '@aws-sdk/client-kinesis';
 import { type SluiceProcess, startSluice } from '../sluice-process.ts';
 import { lakeRows } from './lake-rows.ts';
@@ -33,6 +37,7 @@ const KILLS = Number(process.env['SLUICE_CRASH_KILLS'] ?? 24);
 const PRODUCERS = 4;
 const KEYS_PER_PRODUCER = 8;
 const BATCH = 40;
+const OPEN_SHARDS_MAX = 12;
 const UP_MS_MAX = 900;
 const DELIVERED_WITHIN_MS = 60_000;
 
@@ -151,18 +156,64 @@ async function produce(
   }
 }
 
+/** Splits and merges shards, one after another, until a call fails. */
+async function reshard({ kinesis }: Clients, done: () => void): Promise<void> {
+  try {
+    for (;;) {
+      const open = await openShards({ kinesis } as Clients);
+      const at = Math.floor(Math.random() * open.length);
+      const [shard, next] = [open[at]!, open[at + 1]];
+      const { StartingHashKey: start, EndingHashKey: end } = shard.HashKeyRange!;
+      if (open.length >= OPEN_SHARDS_MAX && next !== undefined) {
+        const pair = { ShardToMerge: shard.ShardId, AdjacentShardToMerge: next.ShardId };
+        await kinesis.send(new MergeShardsCommand({ StreamName: 'events', ...pair }));
+      } else if (open.length < OPEN_SHARDS_MAX) {
+        const NewStartingHashKey = String((BigInt(start!) + BigInt(end!)) / 2n);
+        await kinesis.send(
+          new SplitShardCommand({ StreamName: 'events', ShardToSplit: shard.ShardId, NewStartingHashKey }),
+        );
+      } else continue;
+      done();
+    }
+  } catch {
+    // The server was killed under the call: it happened whole or not at all.
+  }
+}
+
+/** By their hash keys. */
+async function openShards({ kinesis }: Clients): Promise<Shard[]> {
+  const { Shards: shards } = await kinesis.send(
+    new ListShardsCommand({ StreamName: 'events', ShardFilter: { Type: 'AT_LATEST' } }),
+  );
+  const start = ({ HashKeyRange: range }: Shard): bigint => BigInt(range!.StartingHashKey!);
+  return shards!.sort((a, b) => (start(a) < start(b) ? -1 : 1));
+}
+
+function assertCovered(shards: readonly Shard[]): void {
+  let next = 0n;
+  for (const { ShardId: shard, HashKeyRange: range } of shards) {
+    assert.equal(BigInt(range!.StartingHashKey!), next, `${shard} begins where the one before ends`);
+    next = BigInt(range!.EndingHashKey!) + 1n;
+  }
+  assert.equal(next, 2n ** 128n, 'open shards cover all hash keys');
+}
+
 const encode = ({ id, key, n }: Sent) => Buffer.from(JSON.stringify({ id, key, n }));
 
 async function readStream({
   kinesis,
 }: Clients): Promise<{ id: string; key: string; n: number; sequenceNumber: string }[]> {
   const found = [];
-  const { Shards } = await kinesis.send(new ListShardsCommand({ StreamName: 'events' }));
+  const { Shards, NextToken } = await kinesis.send(
+    new ListShardsCommand({ StreamName: 'events', MaxResults: 10_000 }),
+  );
+  assert.equal(NextToken, undefined);
+  // Oldest first: parents before their children.
   for (const { ShardId } of Shards!) {
     let { ShardIterator: iterator } = await kinesis.send(
       new GetShardIteratorCommand({ StreamName: 'events', ShardId, ShardIteratorType: 'TRIM_HORIZON' }),
     );
-    for (;;) {
+    while (iterator !== undefined) {
       const page = await kinesis.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: 10_000 }));
       for (const { Data, SequenceNumber } of page.Records!) {
         found.push({
@@ -219,20 +270,23 @@ test(`${KILLS} kills lose nothing and double nothing`, { timeout: 600_000 }, asy
   t.after(() => rmSync(data, { recursive: true, force: true }));
   const sent = { streamed: [] as Sent[], direct: [] as Sent[] };
   let counter = 0;
+  let reshardings = 0;
 
   let server = await startSluice(data, '--dev');
   await define(clients(server));
   for (let kill = 0; kill < KILLS; kill++) {
     const sdk = clients(server);
     const producers = Array.from({ length: PRODUCERS }, (_, i) => produce(i, sdk, sent, () => counter++));
+    const resharding = reshard(sdk, () => reshardings++);
     // A moment chosen by chance is what is tested here; nothing is waited for.
     await pause(Math.random() * UP_MS_MAX);
     await server.kill();
-    await Promise.all(producers);
+    await Promise.all([...producers, resharding]);
     server = await startSluice(data, '--dev');
   }
   t.after(() => server.stop());
 
+  assertCovered(await openShards(clients(server)));
   const inStream = await readStream(clients(server));
   assertOnce('stream', sent.streamed, inStream);
   assertOrder('stream', inStream);
@@ -254,5 +308,7 @@ test(`${KILLS} kills lose nothing and double nothing`, { timeout: 600_000 }, asy
   t.diagnostic(
     `${acknowledged} of ${sent.streamed.length} streamed and ${acknowledgedDirect} of ${sent.direct.length} direct records were acknowledged`,
   );
+  t.diagnostic(`${reshardings} splits and merges were answered`);
+  assert.ok(reshardings > KILLS / 2, 'enough was resharded for the test to mean something');
   assert.ok(acknowledged > KILLS * BATCH, 'enough was acknowledged for the test to mean something');
 });

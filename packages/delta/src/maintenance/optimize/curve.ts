@@ -65,10 +65,12 @@ export async function curveOrder(
   if (columns.length === 1) return expressionOf(only);
   const bits = bitsPerColumn(rows, columns.length);
   const bounds = await rangeBounds(session, { source, columns, ranges: 2 ** bits });
+  const type = keyType(bits * columns.length);
   const keys = columns.map((column, at) =>
-    rangeCase(column, bounds[at] ?? [], (range) =>
-      spread(range, { stride: columns.length, offset: columns.length - 1 - at }),
-    ),
+    rangeCase(column, bounds[at] ?? [], (range) => {
+      const spreadOut = spread(range, { stride: columns.length, offset: columns.length - 1 - at });
+      return `${spreadOut}::${type}`;
+    }),
   );
   return keys.join(' | ');
 }
@@ -105,12 +107,18 @@ async function rangeBounds(
   return options.columns.map((_, at) => textsOf(row?.[at]));
 }
 
+/** The narrowest that holds so many bits: what a sort carries along and compares. */
+function keyType(bits: number): string {
+  if (bits <= 16) return bits <= 8 ? 'UTINYINT' : 'USMALLINT';
+  return bits <= 32 ? 'UINTEGER' : 'UBIGINT';
+}
+
 /** A balanced tree of comparisons; NULL is in the last range. */
-function rangeCase(column: CurveColumn, bounds: readonly string[], leaf: (range: number) => bigint): string {
+function rangeCase(column: CurveColumn, bounds: readonly string[], leaf: (range: number) => string): string {
   const value = expressionOf(column);
   const type = duckDbType(column.type);
   const tree = (first: number, last: number): string => {
-    if (first === last) return `${leaf(first)}::UBIGINT`;
+    if (first === last) return leaf(first);
     const middle = (first + last + 1) >> 1;
     const bound = `CAST(${quoteText(bounds[middle - 1] ?? '')} AS ${type})`;
     return `CASE WHEN ${value} < ${bound} THEN ${tree(first, middle - 1)} ELSE ${tree(middle, last)} END`;

@@ -29,6 +29,7 @@ export function createAthenaService({ query }: AthenaOptions): AwsService {
   return {
     name: 'athena',
     targetPrefix: 'AmazonAthena',
+    timestampMembers: new Set(['SubmissionDateTime', 'CompletionDateTime']),
     validationError: 'InvalidRequestException',
     unsupportedError: 'InvalidRequestException',
     messageMember: 'Message',

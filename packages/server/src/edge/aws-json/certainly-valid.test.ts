@@ -40,6 +40,10 @@ const VALUES: readonly unknown[] = [
   '💥'.repeat(256),
   '340282366920938463463374607431768211456',
   '00',
+  Buffer.alloc(0),
+  Buffer.alloc(1024 * 1024),
+  Buffer.alloc(1024 * 1024 + 1),
+  Buffer.alloc(10 * 1024 * 1024 + 1),
   Buffer.alloc(1024 * 1024).toString('base64'),
   Buffer.alloc(1024 * 1024 + 1).toString('base64'),
   Buffer.alloc(10 * 1024 * 1024 + 1).toString('base64'),
@@ -57,17 +61,17 @@ for (const service of SERVICES) {
     if (certainlyValid === undefined) continue;
     test(`${service.name} ${name}: what is certainly valid is valid by the table`, () => {
       const check = new InputCheck(service, name, operation);
-      const sample = SAMPLES[service.name as ServiceName].operations[name]!;
+      const sample = usual(SAMPLES[service.name as ServiceName].operations[name]!);
       assert.ok(certainlyValid(sample), 'the sample takes the fast way');
       const random = seeded(7);
       let certain = 0;
       for (let run = 0; run < RUNS; run++) {
-        const input = structuredClone(sample) as Record<string, unknown>;
+        const input = structuredClone(sample);
         const changes = 1 + Math.floor(random() * 2);
         for (let change = 0; change < changes; change++) mutate(input, random);
         if (!certainlyValid(input)) continue;
         certain++;
-        assert.ok(check.accepts(input), JSON.stringify(input).slice(0, 500));
+        if (!check.accepts(input)) assert.fail(JSON.stringify(input).slice(0, 500));
       }
       assert.ok(certain > 0, 'some mutants are valid');
       assert.ok(certain < RUNS, 'some mutants are not');
@@ -75,9 +79,15 @@ for (const service of SERVICES) {
   }
 }
 
+/** Without what is left to the table. */
+function usual(sample: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { StreamARN: _, SequenceNumberForOrdering: __, ...members } = sample;
+  return members;
+}
+
 function mutate(value: unknown, random: () => number): void {
   const pick = <Item>(from: readonly Item[]): Item => from[Math.floor(random() * from.length)]!;
-  if (typeof value !== 'object' || value === null) return;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
   const holder = value as Record<string, unknown>;
   const keys = Object.keys(holder);
   const roll = random();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { gzipSync } from 'node:zlib';
+import { crc32, gzipSync } from 'node:zlib';
 import { after, before, suite, test } from 'node:test';
 import type { HttpServer } from '../http/index.ts';
 import { echo, startTestServer, testLogger, trivialService, type Line } from '../http/testing/fixture.ts';
@@ -208,23 +208,40 @@ suite('the dispatcher', () => {
     const none = await post(server.url, 'x', '{}', { 'x-amz-target': '' });
     assert.equal(none.type, 'UnknownOperationException');
   });
-  test('names the way out of CBOR and RPC v2', async () => {
-    const cbor = await post(server.url, 'PutRecord', json({}), {
-      'content-type': 'application/x-amz-cbor-1.1',
-    });
-    assert.match(cbor.message, /AWS_CBOR_DISABLE=true/);
-    const rpc = await fetch(`${server.url}/service/Kinesis_20131202/operation/PutRecord`, { method: 'POST' });
-    assert.equal(rpc.status, 404);
-    assert.match(await rpc.text(), /RPC v2/);
+  test('refuses other protocols, and says which there are', async () => {
     const form = await post(server.url, 'PutRecord', 'a=b', {
       'content-type': 'application/x-www-form-urlencoded',
     });
     assert.match(form.message, /send application\/x-amz-json-1\.1/);
-    assert.equal(
-      (await post(server.url, 'PutRecord', json({}), { 'content-type': 'application/x-amz-json-1.0' }))
-        .status,
-      200,
-    );
+    const other = await fetch(`${server.url}/elsewhere`, { method: 'POST' });
+    assert.equal(other.status, 404);
+    for (const method of ['GET', 'PUT', 'OPTIONS', 'DELETE']) {
+      const answer = await fetch(server.url, { method });
+      assert.equal(answer.status, 403, method);
+      assert.match(await answer.text(), /Unable to determine service\/operation name to be authorized/);
+    }
+    const head = await fetch(server.url, { method: 'HEAD' });
+    assert.deepEqual([head.status, await head.text()], [403, '']);
+  });
+  test('answers JSON 1.0 in JSON 1.0, and plain JSON in JSON 1.1', async () => {
+    for (const [sent, answered] of [
+      ['application/x-amz-json-1.0', 'application/x-amz-json-1.0'],
+      ['Application/JSON; charset=utf-8', 'application/x-amz-json-1.1'],
+    ] as const) {
+      const answer = await post(server.url, 'PutRecord', json({}), { 'content-type': sent });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers.get('content-type'), answered);
+    }
+  });
+  test('tells the checksum of the body as it is sent, and the type of an error', async () => {
+    for (const [body, type] of [
+      [json({}), null],
+      [json({ StreamName: 'é' }), 'ValidationException'],
+    ] as const) {
+      const answer = await post(server.url, 'PutRecord', body);
+      assert.equal(answer.headers.get('x-amz-crc32'), String(crc32(answer.body)));
+      assert.equal(answer.headers.get('x-amzn-errortype'), type);
+    }
   });
   test('inflates gzip within the bound and refuses other encodings', async () => {
     const gzip = { 'content-encoding': 'gzip' };

@@ -1,16 +1,17 @@
 /**
- * AWS JSON 1.1 (Smithy `aws.protocols#awsJson1_1`): one `POST /` whose header `X-Amz-Target` names the operation.
+ * Takes a request of any of the AWS protocols to its operation, and writes the answer in the same one.
  *
- * A request is refused at the first of: path and content type, target, signature, support, JSON, shape, module. No
- * step after the signature runs for a stranger, and none answers success for what it doesn't do.
+ * A request is refused at the first of: protocol, target, signature, support, format of the body, shape, module. No step
+ * after the signature runs for a stranger, and none answers success for what it doesn't do.
  */
-import { isAscii, isUtf8 } from 'node:buffer';
 import type { Clock } from '../../ports/clock.ts';
 import type { Counter, Histogram, Labels, Logger, Metrics } from '../../ports/observe.ts';
 import type { Authenticate, Caller, SignedRequest } from './authenticate.ts';
+import { chooseWire, wireOfRefusal } from './choose-wire.ts';
 import { inflate } from './inflate.ts';
-import { AwsError, type AwsService, type Operation, type RequestContext } from './service.ts';
+import { AwsError, StreamedOutput, type AwsService, type Operation, type RequestContext } from './service.ts';
 import { InputCheck } from './validate.ts';
+import type { Wire } from './wire.ts';
 
 export interface AwsRequest extends SignedRequest {
   readonly body: Buffer;
@@ -21,9 +22,12 @@ export interface AwsRequest extends SignedRequest {
 
 export interface AwsAnswer {
   readonly status: number;
-  /** JSON, or nothing. */
-  readonly body: string | Buffer;
+  readonly wire: Wire;
+  /** In the wire's form, or what is made while it is sent. */
+  readonly body: string | Buffer | StreamedOutput;
   readonly extendedRequestId: boolean;
+  /** Of an error. */
+  readonly errorType?: string;
 }
 
 export interface Dispatcher {
@@ -42,7 +46,7 @@ export interface DispatcherOptions {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  return new JsonDispatcher(options);
+  return new TableDispatcher(options);
 }
 
 /** One operation as the dispatcher meets it; without `operation` it is known and refused. */
@@ -58,7 +62,7 @@ const LATENCY_BUCKETS_SECONDS = [
   0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
-class JsonDispatcher implements Dispatcher {
+class TableDispatcher implements Dispatcher {
   readonly #targets = new Map<string, Target>();
   readonly #prefixes = new Map<string, AwsService>();
   readonly #authenticate: Authenticate;
@@ -88,12 +92,15 @@ class JsonDispatcher implements Dispatcher {
   async dispatch(request: AwsRequest): Promise<AwsAnswer> {
     const startMs = this.#clock.monotonicMs();
     let target: Target | undefined;
+    let wire: Wire | undefined;
     try {
-      target = this.#target(request);
-      const body = await this.#run(target, request);
-      return { status: 200, body, extendedRequestId: target.service.extendedRequestId === true };
+      const addressed = chooseWire(request);
+      ({ wire } = addressed);
+      target = this.#target(addressed.target);
+      const body = await this.#run(target, wire, request);
+      return { status: 200, wire, body, extendedRequestId: target.service.extendedRequestId === true };
     } catch (error) {
-      return this.#refuse(error, target, request);
+      return this.#refuse(error, target, wire ?? wireOfRefusal(request), request);
     } finally {
       if (target !== undefined) {
         this.#seconds.observe((this.#clock.monotonicMs() - startMs) / 1000, target.labels);
@@ -101,7 +108,7 @@ class JsonDispatcher implements Dispatcher {
     }
   }
 
-  async #run(target: Target, request: AwsRequest): Promise<string | Buffer> {
+  async #run(target: Target, wire: Wire, request: AwsRequest): Promise<AwsAnswer['body']> {
     const caller = this.#authenticate(request, target.service.name);
     const { operation, check } = target;
     if (operation === undefined || check === undefined) {
@@ -113,15 +120,13 @@ class JsonDispatcher implements Dispatcher {
     const encoding = request.headers['content-encoding'];
     const body =
       encoding === undefined ? request.body : await inflate(request.body, encoding, this.#bodyBytesMax);
-    const text = decodeText(body);
-    const input = parseJson(text);
-    const checked = check.check(input, {
-      nulls: body.includes('null'),
-      surrogates: body.includes('\\u') && SURROGATE_ESCAPE.test(text),
-    });
+    const { input, seen } = wire.decode(body, operation.input);
+    const checked = check.check(input, seen);
     try {
-      const output = await operation.handle(input as never, new Context(caller, request));
-      return typeof output === 'string' || Buffer.isBuffer(output) ? output : JSON.stringify(output);
+      const output = await operation.handle(input as never, new Context(caller, wire, request));
+      if (typeof output === 'string' || Buffer.isBuffer(output) || output instanceof StreamedOutput)
+        return output;
+      return wire.encode(output, target.service.timestampMembers ?? NO_MEMBERS);
     } catch (error) {
       // What a cheap test left to the operation, such as the alphabet of base64, has the table's words.
       if (!checked && !check.accepts(input)) throw check.refusal(input);
@@ -129,18 +134,16 @@ class JsonDispatcher implements Dispatcher {
     }
   }
 
-  #target({ method, path, headers }: AwsRequest): Target {
-    refuseOtherProtocols(method, path, headers['content-type']);
-    const name = headers['x-amz-target'];
-    const target = typeof name === 'string' ? this.#targets.get(name) : undefined;
-    if (target !== undefined) return target;
+  #target(name: string | undefined): Target {
     if (name === undefined) {
       throw new AwsError(
         'UnknownOperationException',
         'The header X-Amz-Target is missing: it names the operation.',
       );
     }
-    const text = String(name).slice(0, 256);
+    const target = this.#targets.get(name);
+    if (target !== undefined) return target;
+    const text = name.slice(0, 256);
     const service = this.#prefixes.get(text.slice(0, text.lastIndexOf('.')));
     throw new AwsError(
       'UnknownOperationException',
@@ -150,7 +153,7 @@ class JsonDispatcher implements Dispatcher {
     );
   }
 
-  #refuse(error: unknown, target: Target | undefined, request: AwsRequest): AwsAnswer {
+  #refuse(error: unknown, target: Target | undefined, wire: Wire, request: AwsRequest): AwsAnswer {
     const known = error instanceof AwsError ? error : this.#mapped(error, target);
     const answer = known ?? new AwsError('InternalFailure', INTERNAL_MESSAGE, 500);
     if (known === undefined) {
@@ -162,8 +165,13 @@ class JsonDispatcher implements Dispatcher {
     });
     return {
       status: answer.status,
-      body: errorBody(answer, target?.service.messageMember),
+      wire,
+      body: wire.encodeError(answer, {
+        service: target?.service.name,
+        messageMember: target?.service.messageMember ?? 'message',
+      }),
       extendedRequestId: target?.service.extendedRequestId === true,
+      errorType: answer.type,
     };
   }
 
@@ -200,81 +208,28 @@ class JsonDispatcher implements Dispatcher {
   }
 }
 
-/** The body of an error; `InternalFailure` says nothing of what is inside. */
-export function errorBody(error: AwsError, messageMember: 'message' | 'Message' = 'message'): string {
-  return JSON.stringify({ __type: error.type, [messageMember]: error.message, ...error.members });
-}
-
+/** What is said inside stays inside: only the log has it. */
 const INTERNAL_MESSAGE =
   'The request failed inside Sluice. The server has logged the cause under the id of this request.';
-const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+const NO_MEMBERS: ReadonlySet<string> = new Set();
 
 /** Makes the signal only when it is asked for. */
 class Context implements RequestContext {
   readonly principal: Caller['principal'];
   readonly region: string;
   readonly requestId: string;
+  readonly wire: Wire;
   readonly #request: AwsRequest;
 
-  constructor({ principal, region }: Caller, request: AwsRequest) {
+  constructor({ principal, region }: Caller, wire: Wire, request: AwsRequest) {
     this.principal = principal;
     this.region = region;
     this.requestId = request.requestId;
+    this.wire = wire;
     this.#request = request;
   }
 
   get signal(): AbortSignal {
     return this.#request.exchange.signal;
-  }
-}
-
-function refuseOtherProtocols(method: string, path: string, contentType: string | undefined): void {
-  if (method === 'POST' && path === '/' && contentType === 'application/x-amz-json-1.1') return;
-  if (path.startsWith('/service/') && path.includes('/operation/')) {
-    throw new AwsError(
-      'UnknownOperationException',
-      `${path.slice(0, 256)} is a path of the Smithy RPC v2 CBOR protocol, which this version of Sluice does not speak. Set the client to AWS JSON 1.1.`,
-      404,
-    );
-  }
-  if (method !== 'POST' || (path !== '/' && !path.startsWith('/?'))) {
-    throw new AwsError(
-      'UnknownOperationException',
-      `${method} ${path.slice(0, 256)} is not served here: AWS JSON requests are POST /`,
-      404,
-    );
-  }
-  refuseContentType(contentType ?? '');
-}
-
-function refuseContentType(contentType: string): void {
-  const media = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (/^application\/(x-amz-json-1\.[01]|json)$/.test(media)) return;
-  if (media.includes('cbor')) {
-    throw new AwsError(
-      'SerializationException',
-      `The body is declared as CBOR (${media}), which this version of Sluice does not read. Switch the client to JSON: set AWS_CBOR_DISABLE=true (SDKs for Java: the system property aws.cborEnabled=false).`,
-    );
-  }
-  throw new AwsError(
-    'SerializationException',
-    `The content type ${JSON.stringify(contentType.slice(0, 256))} is not one of AWS JSON: send application/x-amz-json-1.1`,
-  );
-}
-
-function decodeText(body: Buffer): string {
-  if (isAscii(body)) return body.toString('latin1');
-  if (isUtf8(body)) return body.toString('utf8');
-  throw new AwsError('SerializationException', 'The body is not UTF-8.');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new AwsError(
-      'SerializationException',
-      `The body is not JSON: ${error instanceof Error ? error.message.slice(0, 256) : ''}`,
-    );
   }
 }

@@ -52,7 +52,8 @@ function walk(shape: Shape, value: unknown, path: string, name: string, found: F
     case 'double':
       return checkRange(shape, value as number, path, found);
     case 'blob': {
-      const sizeBytes = Buffer.byteLength(value as string, 'base64');
+      const sizeBytes =
+        value instanceof Uint8Array ? value.length : Buffer.byteLength(value as string, 'base64');
       const shown = `java.nio.HeapByteBuffer[pos=0 lim=${sizeBytes} cap=${sizeBytes}]`;
       return checkLength(shape, sizeBytes, shown, path, found);
     }
@@ -213,6 +214,7 @@ function typeProblem(shape: Shape, value: unknown): string | undefined {
       return undefined;
     default:
       if (Array.isArray(value)) return LIST_UNEXPECTED;
+      if (shape.kind === 'blob' && value instanceof Uint8Array) return undefined;
       if (typeof value === 'object') return STRUCTURE_UNEXPECTED;
       return scalarProblem(shape.kind, value as string | number | boolean);
   }
@@ -239,6 +241,9 @@ function scalarProblem(kind: keyof typeof SCALARS, value: string | number | bool
     return `${String(value)} can not be converted to an Integer`;
   }
   if (kind === 'long' && !Number.isInteger(value)) return `${String(value)} can not be converted to a Long`;
+  // JSON has no such numbers, CBOR has.
+  if (kind === 'double' && !Number.isFinite(value))
+    return `${String(value)} can not be converted to a Double`;
   return undefined;
 }
 

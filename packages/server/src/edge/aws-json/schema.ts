@@ -32,17 +32,21 @@ function createAjv(): Ajv {
   });
   made.addKeyword({
     keyword: 'amzBlob',
-    type: 'string',
     schemaType: 'object',
     compile:
       ({ lengthMin = 0, lengthMax = Infinity }: { lengthMin?: number; lengthMax?: number }) =>
-      (text: string) => {
-        if (!isBase64(text)) return false;
-        const sizeBytes = Buffer.byteLength(text, 'base64');
+      (data: unknown) => {
+        const sizeBytes = blobBytes(data);
         return sizeBytes >= lengthMin && sizeBytes <= lengthMax;
       },
   });
   return made;
+}
+
+/** NaN for what is no blob. */
+function blobBytes(data: unknown): number {
+  if (typeof data === 'string') return isBase64(data) ? Buffer.byteLength(data, 'base64') : Number.NaN;
+  return data instanceof Uint8Array ? data.length : Number.NaN;
 }
 
 const INTEGER_MIN = -(2 ** 31);
@@ -83,10 +87,7 @@ function schemaOf(shape: Shape): AnySchemaObject {
         amzText: defined({ pattern: shape.pattern }),
       });
     case 'blob':
-      return {
-        type: 'string',
-        amzBlob: defined({ lengthMin: shape.lengthMin, lengthMax: shape.lengthMax }),
-      };
+      return { amzBlob: defined({ lengthMin: shape.lengthMin, lengthMax: shape.lengthMax }) };
     case 'integer':
       return {
         type: 'integer',

@@ -13,7 +13,7 @@ export type Shape =
     }
   | { readonly kind: 'integer' | 'long' | 'double'; readonly min?: number; readonly max?: number }
   | { readonly kind: 'boolean' | 'timestamp' | 'document' }
-  /** Base64 on the wire; lengths count decoded bytes. */
+  /** Base64 in JSON, a `Uint8Array` from CBOR; lengths count bytes. */
   | { readonly kind: 'blob'; readonly lengthMin?: number; readonly lengthMax?: number }
   | { readonly kind: 'list'; readonly of: Shape; readonly lengthMin?: number; readonly lengthMax?: number }
   | {

@@ -14,9 +14,14 @@ export function patternMatches(pattern: string, value: string): boolean {
   return expression.test(value);
 }
 
-/** As errors print it: without anchors. */
+/**
+ * As errors print it: without the anchors that the models put around the services' own patterns. A pattern that has
+ * others of them in its alternatives is the service's as it stands.
+ */
 export function patternText(pattern: string): string {
-  return /^\^[^|]*\$$/.test(pattern) ? pattern.slice(1, -1) : pattern;
+  if (!pattern.startsWith('^') || !pattern.endsWith('$')) return pattern;
+  const inner = pattern.slice(1, -1);
+  return inner.includes('|') && /(?<!\[)\^|(?<!\\)\$/.test(inner) ? pattern : inner;
 }
 
 /** What a real service says about text that is not base64; undefined when it is. */

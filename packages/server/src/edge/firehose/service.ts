@@ -47,6 +47,7 @@ export function createFirehoseService({ delivery }: FirehoseOptions): AwsService
   return {
     name: 'firehose',
     targetPrefix: 'Firehose_20150804',
+    timestampMembers: new Set(['CreateTimestamp', 'LastUpdateTimestamp', 'DeliveryStartTimestamp']),
     validationError: 'ValidationException',
     unsupportedError: 'InvalidArgumentException',
     extendedRequestId: true,

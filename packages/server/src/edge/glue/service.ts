@@ -35,6 +35,7 @@ export function createGlueService({ catalog }: GlueOptions): AwsService {
   return {
     name: 'glue',
     targetPrefix: 'AWSGlue',
+    timestampMembers: new Set(['CreateTime', 'UpdateTime']),
     validationError: 'ValidationException',
     unsupportedError: 'InvalidInputException',
     messageMember: 'Message',

@@ -1,22 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { AnswerHead } from './answer-headers.ts';
 import type { Body, BodyProblem } from './body.ts';
 
-export interface Answer {
+export interface Answer extends AnswerHead {
   readonly status: number;
-  readonly contentType: string;
   readonly body: string | Buffer;
-  /** Sends `x-amz-id-2` beside the request's id. */
-  readonly extendedRequestId?: boolean;
 }
 
 /** An answer that is made while it is sent, for work that takes long. */
-export interface StreamedAnswer {
+export interface StreamedAnswer extends AnswerHead {
   readonly status: number;
-  readonly contentType: string;
   /** Sent as they come, no faster than the client reads; ended early by `return()` when the client goes away. */
-  readonly chunks: AsyncIterable<string>;
+  readonly chunks: AsyncIterable<string | Uint8Array>;
+  /** When it is aborted, what the client did not read is dropped and the answer cut off. */
+  readonly cut?: AbortSignal;
 }
 
 /** What takes requests once they are whole. */
@@ -78,7 +77,9 @@ export abstract class Exchange {
     const sink = this.beginStreamed(answer);
     if (sink === undefined) return;
     let failure: { readonly error: unknown } | undefined;
-    const chunks = async function* (isGone: () => boolean): AsyncGenerator<string, void, undefined> {
+    const chunks = async function* (
+      isGone: () => boolean,
+    ): AsyncGenerator<string | Uint8Array, void, undefined> {
       try {
         yield* answer.chunks;
       } catch (error) {
@@ -88,7 +89,7 @@ export abstract class Exchange {
       }
     };
     try {
-      await pipeline(Readable.from(chunks(() => this.#gone)), sink);
+      await pipeline(Readable.from(chunks(() => this.#gone)), sink, { signal: answer.cut });
     } catch {
       sink.destroy();
     } finally {

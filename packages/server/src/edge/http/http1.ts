@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../../ports/clock.ts';
+import { bodyToSend, headersOf } from './answer-headers.ts';
 import { Body, type BodyBudget } from './body.ts';
 import { declaredBytes, Exchange, type Answer, type Receiver, type StreamedAnswer } from './exchange.ts';
-import { extendedRequestId, newRequestId } from './request-id.ts';
+import { newRequestId } from './request-id.ts';
 import type { HttpLimits } from './limits.ts';
 
 export interface ProtocolOptions {
@@ -92,25 +93,18 @@ class Http1Exchange extends Exchange {
     if (this.answered || this.#response.destroyed) return;
     this.answered = true;
     this.finished = true;
-    const headers = [
-      'x-amzn-RequestId',
-      this.requestId,
-      'Content-Type',
-      answer.contentType,
-      'Content-Length',
-      String(Buffer.byteLength(answer.body)),
-    ];
-    if (answer.extendedRequestId === true) headers.push('x-amz-id-2', extendedRequestId());
+    const body = bodyToSend(answer.body);
+    const headers = headersOf(this.requestId, answer, body);
     if (this.#options.stopping() && this.received) headers.push('Connection', 'close');
     this.#response.writeHead(answer.status, headers);
-    this.#response.end(this.method === 'HEAD' ? undefined : answer.body);
+    this.#response.end(this.method === 'HEAD' ? undefined : body);
     this.body.release();
   }
 
   protected override beginStreamed(answer: Omit<StreamedAnswer, 'chunks'>): Writable | undefined {
     if (this.answered || this.#response.destroyed) return undefined;
     this.answered = true;
-    const headers = ['x-amzn-RequestId', this.requestId, 'Content-Type', answer.contentType];
+    const headers = headersOf(this.requestId, answer);
     if (this.#options.stopping()) headers.push('Connection', 'close');
     this.#response.writeHead(answer.status, headers);
     this.#response.flushHeaders();

@@ -3,14 +3,16 @@ import {
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Writable } from 'node:stream';
+import { bodyToSend, headersOf } from './answer-headers.ts';
 import { Body } from './body.ts';
 import { declaredBytes, Exchange, type Answer, type StreamedAnswer } from './exchange.ts';
 import { SWEEP_MS, type ProtocolOptions } from './http1.ts';
-import { extendedRequestId, newRequestId } from './request-id.ts';
+import { newRequestId } from './request-id.ts';
 
 export interface Http2Door {
   readonly server: Http2Server;
@@ -22,12 +24,19 @@ export interface Http2Door {
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 const SESSION_WINDOW_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Of one connection, as Node counts it: beside its own state what waits to be sent, which answers that go on for long
+ * share. Over it new streams are refused, so that it must be above what slow clients may leave unread.
+ */
+const SESSION_MEMORY_MB_MAX = 256;
+
 /** A server without a port of its own, for connections that begin with the HTTP/2 preface. */
 export function createHttp2(options: ProtocolOptions): Http2Door {
   const { limits, receiver, clock } = options;
   const sessions = new Set<ServerHttp2Session>();
   const receiving = new Set<Http2Exchange>();
   const server = createServer({
+    maxSessionMemory: SESSION_MEMORY_MB_MAX,
     settings: {
       maxConcurrentStreams: limits.streamsPerSessionMax,
       initialWindowSize: STREAM_WINDOW_BYTES,
@@ -124,27 +133,24 @@ class Http2Exchange extends Exchange {
     if (this.answered || this.#stream.destroyed || this.#stream.closed) return;
     this.answered = true;
     this.finished = true;
-    this.#stream.respond({
-      ':status': answer.status,
-      'x-amzn-requestid': this.requestId,
-      'content-type': answer.contentType,
-      'content-length': Buffer.byteLength(answer.body),
-      ...(answer.extendedRequestId === true ? { 'x-amz-id-2': extendedRequestId() } : undefined),
-    });
-    this.#stream.end(this.method === 'HEAD' ? undefined : answer.body);
+    const body = bodyToSend(answer.body);
+    this.#respond(answer.status, headersOf(this.requestId, answer, body));
+    this.#stream.end(this.method === 'HEAD' ? undefined : body);
     this.body.release();
   }
 
   protected override beginStreamed(answer: Omit<StreamedAnswer, 'chunks'>): Writable | undefined {
     if (this.answered || this.#stream.destroyed || this.#stream.closed) return undefined;
     this.answered = true;
-    this.#stream.respond({
-      ':status': answer.status,
-      'x-amzn-requestid': this.requestId,
-      'content-type': answer.contentType,
-    });
+    this.#respond(answer.status, headersOf(this.requestId, answer));
     this.body.release();
     return this.#stream;
+  }
+
+  #respond(status: number, headers: readonly string[]): void {
+    const answered: OutgoingHttpHeaders = { ':status': status };
+    for (let at = 0; at < headers.length; at += 2) answered[headers[at]!.toLowerCase()] = headers[at + 1]!;
+    this.#stream.respond(answered);
   }
 
   /** The body did not arrive in time. */

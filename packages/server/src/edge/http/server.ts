@@ -10,14 +10,16 @@ import type { Logger, Metrics } from '../../ports/observe.ts';
 import {
   AwsError,
   createDispatcher,
-  errorBody,
+  StreamedOutput,
+  wireOfRefusal,
   type Authenticate,
+  type AwsAnswer,
   type AwsService,
   type Caller,
   type Dispatcher,
 } from '../aws-json/index.ts';
 import { BodyBudget, type BodyProblem } from './body.ts';
-import type { Exchange, Receiver, StreamedAnswer } from './exchange.ts';
+import type { Answer, Exchange, Receiver, StreamedAnswer } from './exchange.ts';
 import { createHttp1 } from './http1.ts';
 import { createHttp2 } from './http2.ts';
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
@@ -70,7 +72,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   return door;
 }
 
-const JSON_TYPE = 'application/x-amz-json-1.1';
 const PREFACE = Buffer.from('PRI');
 
 class Door implements HttpServer, Receiver {
@@ -81,6 +82,7 @@ class Door implements HttpServer, Receiver {
   readonly #authenticate: Authenticate;
   readonly #dispatcher: Dispatcher;
   readonly #routes: ReadonlyMap<string, Route>;
+  readonly #services: readonly AwsService[];
   readonly #net: Server;
   readonly #http1: ReturnType<typeof createHttp1>;
   readonly #http2: ReturnType<typeof createHttp2>;
@@ -96,6 +98,7 @@ class Door implements HttpServer, Receiver {
     this.#logger = options.logger;
     this.#authenticate = options.authenticate;
     this.#dispatcher = createDispatcher({ ...options, bodyBytesMax: this.#limits.bodyBytesMax });
+    this.#services = options.services;
     this.#routes = new Map(options.routes.map((route) => [`${route.method} ${route.path}`, route]));
     const protocol = {
       limits: this.#limits,
@@ -147,6 +150,7 @@ class Door implements HttpServer, Receiver {
   async #stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
     for (const socket of this.#unknown) socket.destroy();
+    for (const service of this.#services) service.stop?.();
     this.#http2.stop();
     this.#http1.close();
     const bound = this.#clock.timer(this.#limits.closeMsMax, () => {
@@ -183,12 +187,9 @@ class Door implements HttpServer, Receiver {
         requestId: exchange.requestId,
         exchange,
       });
-      exchange.send({
-        status: answer.status,
-        contentType: JSON_TYPE,
-        body: answer.body,
-        extendedRequestId: answer.extendedRequestId,
-      });
+      const { body } = answer;
+      if (body instanceof StreamedOutput) await this.#stream(exchange, answer, body);
+      else exchange.send({ ...headOf(answer), body, checksum: true });
     } catch (error) {
       this.#fail(exchange, error);
     }
@@ -209,6 +210,15 @@ class Door implements HttpServer, Receiver {
             503,
           ),
     );
+  }
+
+  async #stream(exchange: Exchange, answer: AwsAnswer, output: StreamedOutput): Promise<void> {
+    const { contentType, chunks, cut } = output;
+    try {
+      await exchange.sendStreamed({ ...headOf(answer), contentType, chunks, cut });
+    } finally {
+      output.over();
+    }
   }
 
   async #serveRoute(route: Route, exchange: Exchange): Promise<void> {
@@ -235,7 +245,10 @@ class Door implements HttpServer, Receiver {
     const known = error instanceof AwsError;
     if (!known) this.#logger.error({ err: error, requestId: exchange.requestId }, 'request failed');
     const answer = known ? error : new AwsError('InternalFailure', 'The request failed inside Sluice.', 500);
-    exchange.send({ status: answer.status, contentType: JSON_TYPE, body: errorBody(answer) });
+    const wire = wireOfRefusal(exchange);
+    const body = wire.encodeError(answer, { service: undefined, messageMember: 'message' });
+    const { status, type: errorType } = answer;
+    exchange.send({ ...headOf({ status, wire, errorType, extendedRequestId: false }), body });
   }
 
   #connected(socket: Socket): void {
@@ -265,6 +278,21 @@ class Door implements HttpServer, Receiver {
     };
     socket.on('data', onData);
   }
+}
+
+function headOf({
+  status,
+  wire,
+  errorType,
+  extendedRequestId,
+}: Omit<AwsAnswer, 'body'>): Omit<Answer, 'body' | 'checksum'> {
+  return {
+    status,
+    contentType: wire.contentType,
+    extendedRequestId,
+    errorType,
+    smithyProtocol: wire.name === 'rpc-v2-cbor' ? wire.name : undefined,
+  };
 }
 
 const ignore = () => {};

@@ -8,6 +8,7 @@ const shard = (uid: number, index: number): ShardState => ({
   shardId: `shardId-${String(index).padStart(12, '0')}`,
   hashKeyStart: 0n,
   hashKeyEnd: 0n,
+  openedMs: 0,
   trimOffset: 0,
   nextOffset: 0,
 });
@@ -20,7 +21,6 @@ test('the answer of PutRecords names the shard and sequence number of each recor
     const answer = putRecordsAnswer({
       shards,
       offsets: Float64Array.from(offsets.slice(0, count)),
-      arrivalMs: 0,
     });
     assert.deepEqual(JSON.parse(answer.toString()), {
       FailedRecordCount: 0,

@@ -15,6 +15,10 @@ import {
   RECORDS_PER_REQUEST_MAX,
   type PutRecordsInput,
 } from './inputs.ts';
+import { rateExceeded } from './errors.ts';
+
+/** Error of a shard that has no capacity left. */
+export const THROTTLED = 'ProvisionedThroughputExceededException';
 
 const NAME = new RegExp(NAME_PATTERN);
 const HASH_KEY = /^(0|[1-9]\d{0,38})$/;
@@ -61,15 +65,40 @@ function isRecord(record: Members): boolean {
     typeof key === 'string' &&
     key.length > 0 &&
     key.length <= KEY_LENGTH_MAX &&
-    typeof data === 'string' &&
-    data.length <= DATA_LENGTH_MAX &&
-    (data.length & 3) === 0 &&
-    // Decoding would take the URL alphabet too.
-    !data.includes('-') &&
-    !data.includes('_') &&
+    (typeof data === 'string' ? isData(data) : isBytes(data)) &&
     (hash === undefined || (typeof hash === 'string' && HASH_KEY.test(hash)))
   );
 }
+
+function isData(data: string): boolean {
+  return (
+    data.length <= DATA_LENGTH_MAX &&
+    (data.length & 3) === 0 &&
+    // Decoding would take the URL alphabet too, and bits that stand for nothing.
+    !data.includes('-') &&
+    !data.includes('_') &&
+    endsWhole(data)
+  );
+}
+
+/** From CBOR. */
+function isBytes(data: unknown): boolean {
+  return data instanceof Uint8Array && data.length <= RECORD_BYTES_MAX;
+}
+
+const LAST_OF_1_BYTE = 'AQgw';
+const LAST_OF_2_BYTES = 'AEIMQUYcgkosw048';
+
+/** Whether the last character before padding has no bits beyond the last byte. */
+function endsWhole(data: string): boolean {
+  const { length } = data;
+  if (length === 0 || data.charCodeAt(length - 1) !== PADDING) return true;
+  return data.charCodeAt(length - 2) === PADDING
+    ? LAST_OF_1_BYTE.includes(data.charAt(length - 3))
+    : LAST_OF_2_BYTES.includes(data.charAt(length - 2));
+}
+
+const PADDING = 0x3d;
 
 /** The columns of a PutRecords, and the bytes of its largest record and of all; a size counts key and data. */
 export function columnsOf(records: PutRecordsInput['Records']): {
@@ -124,7 +153,7 @@ const ANSWER_TAIL = Buffer.from(']}');
  * As bytes: an answer of 500 records is 60 KB, and as text it would be joined, measured and encoded, each time over
  * all of it.
  */
-export function putRecordsAnswer({ shards, offsets }: Appended): Buffer {
+export function putRecordsAnswer({ shards, offsets }: Pick<Appended, 'shards' | 'offsets'>): Buffer {
   const answer = Buffer.allocUnsafe(
     ANSWER_HEAD.length + shards.length * ENTRY_BYTES - 1 + ANSWER_TAIL.length,
   );
@@ -139,6 +168,16 @@ export function putRecordsAnswer({ shards, offsets }: Appended): Buffer {
   }
   answer.set(ANSWER_TAIL, at - 1);
   return answer;
+}
+
+/** Where some records had no capacity: each of them carries its error instead of a number. */
+export function throttledAnswer(appended: Appended, throttled: Uint8Array, stream: string): object {
+  const records = appended.shards.map((shard, index) =>
+    throttled[index] === 1
+      ? { ErrorCode: THROTTLED, ErrorMessage: rateExceeded(shard.shardId, stream) }
+      : { SequenceNumber: sequenceNumberOf(shard, appended.offsets[index]!), ShardId: shard.shardId },
+  );
+  return { FailedRecordCount: throttled.reduce((sum, one) => sum + one, 0), Records: records };
 }
 
 /** A record at offset 0, with a comma after it; the last digits of its sequence number are the offset. */
@@ -171,7 +210,12 @@ function writeDigits(target: Buffer, end: number, value: number): void {
   }
 }
 
-export function getRecordsAnswer(shard: ShardRef, result: ReadResult, nextIterator: string): string {
+/** `next` is the next iterator, or at the end of a closed shard those that go on. */
+export function getRecordsAnswer(
+  shard: ShardRef,
+  result: ReadResult,
+  next: string | readonly object[],
+): string {
   let text = '{"Records":[';
   let separator = '';
   for (const { firstOffset, count, arrivalMs, bytes, bounds } of result.runs) {
@@ -184,5 +228,7 @@ export function getRecordsAnswer(shard: ShardRef, result: ReadResult, nextIterat
       separator = ',';
     }
   }
-  return `${text}],"NextShardIterator":"${nextIterator}","MillisBehindLatest":${Math.floor(result.millisBehindLatest)}}`;
+  const onward =
+    typeof next === 'string' ? `"NextShardIterator":"${next}"` : `"ChildShards":${JSON.stringify(next)}`;
+  return `${text}],${onward},"MillisBehindLatest":${Math.floor(result.millisBehindLatest)}}`;
 }

@@ -14,6 +14,11 @@ import {
   structure,
   timestamp,
 } from '../aws-json/index.ts';
+import {
+  RECORD_BYTES_MAX_LEAST,
+  RECORD_BYTES_MAX_MOST,
+  type StreamMode,
+} from '../../modules/streams/index.ts';
 
 export const NAME_PATTERN = '^[a-zA-Z0-9_.-]+$';
 const HASH_KEY_PATTERN = '^0|([1-9]\\d{0,38})$';
@@ -21,28 +26,50 @@ const SEQUENCE_NUMBER_PATTERN = '^0|([1-9]\\d{0,128})$';
 
 export const NAME_LENGTH_MAX = 128;
 export const RECORDS_PER_REQUEST_MAX = 500;
+/** Of every stream; more only where the stream says so. */
 export const RECORD_BYTES_MAX = 1_048_576;
-export const REQUEST_BYTES_MAX = 5 * 1_048_576;
+export const REQUEST_BYTES_MAX = 10 * 1_048_576;
 export const KEY_LENGTH_MAX = 256;
 
 const name = string({ lengthMin: 1, lengthMax: NAME_LENGTH_MAX, pattern: NAME_PATTERN });
 const arn = string({ lengthMin: 1, lengthMax: 2048, pattern: '^arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+$' });
 const hashKey = string({ pattern: HASH_KEY_PATTERN });
 const sequenceNumber = string({ pattern: SEQUENCE_NUMBER_PATTERN });
-const data = blob({ lengthMin: 0, lengthMax: RECORD_BYTES_MAX });
+const data = blob({ lengthMin: 0, lengthMax: RECORD_BYTES_MAX_MOST });
 const partitionKey = string({ lengthMin: 1, lengthMax: KEY_LENGTH_MAX });
 const token = string({ lengthMin: 1, lengthMax: 1_048_576 });
 const tagKey = string({ lengthMin: 1, lengthMax: 128 });
 const tags = map(tagKey, string({ lengthMin: 0, lengthMax: 256 }), { lengthMin: 1, lengthMax: 200 });
 const pageSize = integer({ min: 1, max: 10_000 });
 const stream = { StreamName: name, StreamARN: arn };
+const resourceArn = string({
+  lengthMin: 1,
+  lengthMax: 2048,
+  pattern: '^arn:aws.*:kinesis:.*:\\d{12}:.*stream/\\S+$',
+});
+const streamMode = structure({ StreamMode: required(oneOf('PROVISIONED', 'ON_DEMAND')) });
+const recordKib = integer({ min: RECORD_BYTES_MAX_LEAST / 1024, max: RECORD_BYTES_MAX_MOST / 1024 });
+const metrics = list(
+  oneOf(
+    'IncomingBytes',
+    'IncomingRecords',
+    'OutgoingBytes',
+    'OutgoingRecords',
+    'WriteProvisionedThroughputExceeded',
+    'ReadProvisionedThroughputExceeded',
+    'IteratorAgeMilliseconds',
+    'ALL',
+  ),
+  { lengthMin: 1, lengthMax: 7 },
+);
 
 export const INPUTS = {
   CreateStream: structure({
     StreamName: required(name),
     ShardCount: integer({ min: 1 }),
-    StreamModeDetails: structure({ StreamMode: required(oneOf('PROVISIONED', 'ON_DEMAND')) }),
+    StreamModeDetails: streamMode,
     Tags: tags,
+    MaxRecordSizeInKiB: recordKib,
   }),
   DescribeStream: structure({ ...stream, Limit: pageSize, ExclusiveStartShardId: name }),
   DescribeStreamSummary: structure(stream),
@@ -114,6 +141,33 @@ export const INPUTS = {
     ExclusiveStartTagKey: tagKey,
     Limit: integer({ min: 1, max: 50 }),
   }),
+  TagResource: structure({ Tags: required(tags), ResourceARN: required(resourceArn) }),
+  UntagResource: structure({
+    TagKeys: required(list(tagKey, { lengthMin: 1, lengthMax: 50 })),
+    ResourceARN: required(resourceArn),
+  }),
+  ListTagsForResource: structure({ ResourceARN: required(resourceArn) }),
+  SplitShard: structure({ ...stream, ShardToSplit: required(name), NewStartingHashKey: required(hashKey) }),
+  MergeShards: structure({ ...stream, ShardToMerge: required(name), AdjacentShardToMerge: required(name) }),
+  UpdateShardCount: structure({
+    ...stream,
+    TargetShardCount: required(integer({ min: 1 })),
+    ScalingType: required(oneOf('UNIFORM_SCALING')),
+  }),
+  UpdateStreamMode: structure({ StreamARN: required(arn), StreamModeDetails: required(streamMode) }),
+  UpdateMaxRecordSize: structure({ StreamARN: arn, MaxRecordSizeInKiB: required(recordKib) }),
+  EnableEnhancedMonitoring: structure({ ...stream, ShardLevelMetrics: required(metrics) }),
+  DisableEnhancedMonitoring: structure({ ...stream, ShardLevelMetrics: required(metrics) }),
+  DescribeLimits: structure({}),
+  DescribeAccountSettings: structure({}),
+  UpdateAccountSettings: structure({
+    MinimumThroughputBillingCommitment: required(
+      structure({ Status: required(oneOf('ENABLED', 'DISABLED')) }),
+    ),
+  }),
+  PutResourcePolicy: structure({ ResourceARN: required(resourceArn), Policy: required(string()) }),
+  GetResourcePolicy: structure({ ResourceARN: required(resourceArn) }),
+  DeleteResourcePolicy: structure({ ResourceARN: required(resourceArn) }),
 };
 
 export interface StreamInput {
@@ -123,12 +177,16 @@ export interface StreamInput {
 export interface CreateStreamInput {
   readonly StreamName: string;
   readonly ShardCount?: number;
-  readonly StreamModeDetails?: { readonly StreamMode: 'PROVISIONED' | 'ON_DEMAND' };
+  readonly StreamModeDetails?: { readonly StreamMode: StreamMode };
+  readonly MaxRecordSizeInKiB?: number;
   readonly Tags?: Readonly<Record<string, string>>;
 }
 export interface DescribeStreamInput extends StreamInput {
   readonly Limit?: number;
   readonly ExclusiveStartShardId?: string;
+}
+export interface DeleteStreamInput extends StreamInput {
+  readonly EnforceConsumerDeletion?: boolean;
 }
 export interface ListStreamsInput {
   readonly Limit?: number;
@@ -140,7 +198,49 @@ export interface ListShardsInput extends StreamInput {
   readonly ExclusiveStartShardId?: string;
   readonly MaxResults?: number;
   readonly StreamCreationTimestamp?: number;
-  readonly ShardFilter?: { readonly Type: string; readonly ShardId?: string; readonly Timestamp?: number };
+  readonly ShardFilter?: ShardFilterInput;
+}
+export interface ShardFilterInput {
+  readonly Type: string;
+  readonly ShardId?: string;
+  readonly Timestamp?: number;
+}
+export interface SplitShardInput extends StreamInput {
+  readonly ShardToSplit: string;
+  readonly NewStartingHashKey: string;
+}
+export interface MergeShardsInput extends StreamInput {
+  readonly ShardToMerge: string;
+  readonly AdjacentShardToMerge: string;
+}
+export interface UpdateShardCountInput extends StreamInput {
+  readonly TargetShardCount: number;
+}
+export interface UpdateStreamModeInput {
+  readonly StreamARN: string;
+  readonly StreamModeDetails: { readonly StreamMode: StreamMode };
+}
+export interface UpdateMaxRecordSizeInput {
+  readonly StreamARN?: string;
+  readonly MaxRecordSizeInKiB: number;
+}
+export interface MonitoringInput extends StreamInput {
+  readonly ShardLevelMetrics: readonly string[];
+}
+export interface AccountSettingsInput {
+  readonly MinimumThroughputBillingCommitment: { readonly Status: string };
+}
+export interface ResourceInput {
+  readonly ResourceARN: string;
+}
+export interface TagResourceInput extends ResourceInput {
+  readonly Tags: Readonly<Record<string, string>>;
+}
+export interface UntagResourceInput extends ResourceInput {
+  readonly TagKeys: readonly string[];
+}
+export interface PutPolicyInput extends ResourceInput {
+  readonly Policy: string;
 }
 export interface PutRecordInput extends StreamInput {
   readonly Data: string | Uint8Array;

@@ -17,10 +17,10 @@ import {
   ListShardsCommand,
   ListStreamsCommand,
   ListTagsForStreamCommand,
-  MergeShardsCommand,
   PutRecordCommand,
   PutRecordsCommand,
   RemoveTagsFromStreamCommand,
+  UpdateStreamWarmThroughputCommand,
   type GetShardIteratorCommandInput,
 } from '@aws-sdk/client-kinesis';
 import { createNodeDisk } from '../../adapters/node-disk/index.ts';
@@ -271,9 +271,9 @@ test('limits of puts', async () => {
     /1 validation error detected: .*records.1.member.data/i,
   );
   await refused(
-    many(Array.from({ length: 6 }, () => record(900_000))),
+    many(Array.from({ length: 12 }, () => record(900_000))),
     'InvalidArgumentException',
-    'Records size exceeds 5 MB limit',
+    'Records size exceeds 10 MB limit',
   );
   await refused(
     many(Array.from({ length: 501 }, () => record(1))),
@@ -371,10 +371,10 @@ test('tags are added, listed by pages and removed', async () => {
 });
 
 test('what this version does not have says so', async () => {
-  const merge = new MergeShardsCommand({ StreamName: 'x', ShardToMerge: 'a', AdjacentShardToMerge: 'b' });
+  const warm = new UpdateStreamWarmThroughputCommand({ StreamName: 'x', WarmThroughputMiBps: 8 });
   await refused(
-    client.send(merge),
+    client.send(warm),
     'InvalidArgumentException',
-    'MergeShards is not supported by this version of Sluice',
+    'UpdateStreamWarmThroughput is not supported by this version of Sluice',
   );
 });

@@ -22,6 +22,14 @@ export function nameOf({ StreamName: name, StreamARN: arn }: StreamInput): strin
   return named;
 }
 
+const CONSUMER_ARN = /\/consumer\/[^/]+:\d+$/;
+
+/** The stream that a resource's ARN names; throws for a consumer's, and for another account's. */
+export function streamOfResource(arn: string): string {
+  if (CONSUMER_ARN.test(arn)) throw invalid(`The resource ${arn} is a consumer; only streams have policies.`);
+  return nameOf({ StreamARN: arn });
+}
+
 /** Runs `work`, and says as Kinesis does which stream is missing. */
 export function found<Result>(name: string, work: () => Result): Result {
   try {

@@ -1,15 +1,18 @@
 import type { Clock } from '../../ports/clock.ts';
-import {
-  HASH_KEY_MAX,
-  parseSequenceNumber,
-  type RecordsIn,
-  type ShardState,
-  type Streams,
-} from '../../modules/streams/index.ts';
+import { HASH_KEY_MAX, type RecordsIn, type Streams } from '../../modules/streams/index.ts';
 import { PlatformError } from '../../base/errors.ts';
-import { AwsError } from '../aws-json/index.ts';
-import { ACCOUNT_ID, invalid } from './errors.ts';
-import { columnsOf, getRecordsAnswer, putRecordAnswer, putRecordsAnswer, recordBytes } from './hot-path.ts';
+import { AwsError, type RequestContext } from '../aws-json/index.ts';
+import { getRecordsCbor, putRecordCbor, putRecordsCbor } from './cbor-answers.ts';
+import { constraintBroken, invalid, rateExceeded } from './errors.ts';
+import {
+  columnsOf,
+  getRecordsAnswer,
+  putRecordAnswer,
+  putRecordsAnswer,
+  recordBytes,
+  THROTTLED,
+  throttledAnswer,
+} from './hot-path.ts';
 import {
   RECORD_BYTES_MAX,
   REQUEST_BYTES_MAX,
@@ -20,6 +23,8 @@ import {
   type StreamInput,
 } from './inputs.ts';
 import { asMissing, describePublic, nameOf } from './names.ts';
+import { describeChild } from './shard-listing.ts';
+import { shardMissing, StartingPositions } from './starting-position.ts';
 import type { Tokens } from './tokens.ts';
 
 const RECORDS_PER_READ_MAX = 10_000;
@@ -29,16 +34,18 @@ export class Records {
   readonly #streams: Streams;
   readonly #clock: Clock;
   readonly #tokens: Tokens;
+  readonly #positions: StartingPositions;
 
   constructor(streams: Streams, clock: Clock, tokens: Tokens) {
     this.#streams = streams;
     this.#clock = clock;
     this.#tokens = tokens;
+    this.#positions = new StartingPositions(streams, clock);
   }
 
-  readonly put = async (input: PutRecordInput): Promise<string> => {
+  readonly put = async (input: PutRecordInput, { wire }: RequestContext): Promise<string | Buffer> => {
     const bytes = recordBytes(input.PartitionKey, input.Data);
-    if (bytes > RECORD_BYTES_MAX) throw tooLarge(bytes);
+    if (bytes > RECORD_BYTES_MAX) this.#checkSize(input, bytes, input);
     checkHashKey(input.ExplicitHashKey);
     const columns: RecordsIn = { partitionKeys: [input.PartitionKey], data: [input.Data] };
     const appended = await this.#append(
@@ -47,28 +54,38 @@ export class Records {
         ? columns
         : { ...columns, explicitHashKeys: [input.ExplicitHashKey] },
     );
-    return putRecordAnswer(appended);
+    if (appended.throttled !== undefined)
+      throw new AwsError(THROTTLED, rateExceeded(appended.shards[0]!.shardId, nameOf(input)));
+    return wire.format === 'json' ? putRecordAnswer(appended) : putRecordCbor(appended);
   };
 
-  readonly putMany = async (input: PutRecordsInput): Promise<Buffer> => {
+  readonly putMany = async (input: PutRecordsInput, { wire }: RequestContext): Promise<Buffer | object> => {
     const { columns, largest, largestBytes, totalBytes } = columnsOf(input.Records);
-    if (largestBytes > RECORD_BYTES_MAX) throw tooLarge(largestBytes, largest);
-    if (totalBytes > REQUEST_BYTES_MAX) throw invalid('Records size exceeds 5 MB limit');
+    if (largestBytes > RECORD_BYTES_MAX)
+      this.#checkSize(input, largestBytes, input.Records[largest]!, largest);
+    if (totalBytes > REQUEST_BYTES_MAX) throw invalid('Records size exceeds 10 MB limit');
     for (const hashKey of columns.explicitHashKeys ?? []) checkHashKey(hashKey);
-    return putRecordsAnswer(await this.#append(input, columns));
+    const appended = await this.#append(input, columns);
+    if (appended.throttled !== undefined) return throttledAnswer(appended, appended.throttled, nameOf(input));
+    return wire.format === 'json' ? putRecordsAnswer(appended) : putRecordsCbor(appended);
   };
 
   readonly iterator = async (input: GetShardIteratorInput): Promise<object> => {
     const { name } = describePublic(this.#streams, nameOf(input));
-    const shard = this.#shard(name, input.ShardId);
-    const offset = await this.#startOffset(name, shard, input);
+    const shard = this.#positions.shard(name, input.ShardId);
+    const offset = await this.#positions.offsetOf(name, shard, {
+      type: input.ShardIteratorType,
+      sequenceNumber: input.StartingSequenceNumber,
+      timestamp: input.Timestamp,
+      names: { operation: 'GetShardIterator', sequenceNumber: 'StartingSequenceNumber' },
+    });
     const { uid, shardId } = shard;
     return {
       ShardIterator: this.#tokens.iterator({ uid, offset, stream: name, shardId }, this.#clock.nowMs()),
     };
   };
 
-  readonly get = async (input: GetRecordsInput): Promise<string> => {
+  readonly get = async (input: GetRecordsInput, { wire }: RequestContext): Promise<string | Buffer> => {
     const nowMs = this.#clock.nowMs();
     const iterator = this.#tokens.openIterator(input.ShardIterator, nowMs);
     if (input.StreamARN !== undefined && nameOf({ StreamARN: input.StreamARN }) !== iterator.stream)
@@ -77,14 +94,40 @@ export class Records {
       const result = await this.#streams.read(iterator, iterator.offset, {
         recordsMax: input.Limit ?? RECORDS_PER_READ_MAX,
         bytesMax: BYTES_PER_READ_MAX,
+        shared: true,
       });
-      const next = this.#tokens.iterator({ ...iterator, offset: result.nextOffset }, nowMs);
-      return getRecordsAnswer(iterator, result, next);
+      const next = result.ended
+        ? this.#streams.children(iterator).map(describeChild)
+        : this.#tokens.iterator({ ...iterator, offset: result.nextOffset }, nowMs);
+      return wire.format === 'json'
+        ? getRecordsAnswer(iterator, result, next)
+        : getRecordsCbor(iterator, result, next, wire.timestampsPerSecond);
     } catch (error) {
-      if (!(error instanceof PlatformError && error.code === 'shard-not-found')) throw error;
+      if (!(error instanceof PlatformError)) throw error;
+      if (error.code === 'throttled')
+        throw new AwsError(THROTTLED, rateExceeded(iterator.shardId, iterator.stream));
+      if (error.code !== 'shard-not-found') throw error;
       throw shardMissing(iterator.stream, iterator.shardId);
     }
   };
+
+  /** Throws for a record that is larger than its stream takes. */
+  #checkSize(
+    input: StreamInput,
+    bytes: number,
+    { Data: data }: Pick<PutRecordInput, 'Data'>,
+    record?: number,
+  ): void {
+    const { settings } = describePublic(this.#streams, nameOf(input));
+    if (bytes <= settings.recordBytesMax) return;
+    // What is too large without its key breaks the constraint of the shape, as far as this stream has it.
+    if (recordBytes('', data) > settings.recordBytesMax)
+      throw constraintBroken(
+        ` at '${record === undefined ? 'data' : `records.${record + 1}.member.data`}'`,
+        `Member must have length less than or equal to ${settings.recordBytesMax}`,
+      );
+    throw tooLarge(bytes, settings.recordBytesMax, record);
+  }
 
   async #append(input: StreamInput, columns: RecordsIn) {
     const name = nameOf(input);
@@ -94,62 +137,6 @@ export class Records {
       throw asMissing(name, error);
     }
   }
-
-  async #startOffset(name: string, shard: ShardState, input: GetShardIteratorInput): Promise<number> {
-    const { ShardIteratorType: type, StartingSequenceNumber: number, Timestamp: timestamp } = input;
-    const bySequence = type === 'AT_SEQUENCE_NUMBER' || type === 'AFTER_SEQUENCE_NUMBER';
-    if (bySequence !== (number !== undefined))
-      throw invalid(
-        `Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified ${type} and ${number === undefined ? 'no' : 'also a'} StartingSequenceNumber.`,
-      );
-    if ((type === 'AT_TIMESTAMP') !== (timestamp !== undefined))
-      throw invalid(
-        timestamp === undefined
-          ? 'Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.'
-          : `Timestamp must not be specified for an iterator of type ${type}.`,
-      );
-    if (timestamp !== undefined) return this.#atTimestamp(shard, timestamp * 1000);
-    if (number !== undefined)
-      return this.#atNumber({ name, shard, number, after: type === 'AFTER_SEQUENCE_NUMBER' });
-    return type === 'LATEST' ? shard.nextOffset : shard.trimOffset;
-  }
-
-  async #atTimestamp(shard: ShardState, timestampMs: number): Promise<number> {
-    const nowMs = this.#clock.nowMs();
-    if (timestampMs > nowMs)
-      throw invalid(
-        `The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: ${timestampMs}, currentTimestampInMillis: ${nowMs}`,
-      );
-    return this.#streams.offsetAt(shard, timestampMs);
-  }
-
-  #atNumber(start: { name: string; shard: ShardState; number: string; after: boolean }): number {
-    const { name, shard, number } = start;
-    // Zero stands for the beginning, as it does on AWS.
-    if (number === '0') return shard.trimOffset;
-    const parsed = parseSequenceNumber(number);
-    if (parsed === undefined || parsed.uid !== shard.uid || parsed.offset > shard.nextOffset)
-      throw invalid(
-        `StartingSequenceNumber ${number} used in GetShardIterator on shard ${shard.shardId} in stream ${name} under account ${ACCOUNT_ID} is invalid because it did not come from this stream.`,
-      );
-    return parsed.offset + (start.after ? 1 : 0);
-  }
-
-  #shard(name: string, shardId: string): ShardState {
-    try {
-      return this.#streams.shard(name, shardId);
-    } catch (error) {
-      if (!(error instanceof PlatformError && error.code === 'shard-not-found')) throw error;
-      throw shardMissing(name, shardId);
-    }
-  }
-}
-
-function shardMissing(stream: string, shardId: string): AwsError {
-  return new AwsError(
-    'ResourceNotFoundException',
-    `Shard ${shardId} in stream ${stream} under account ${ACCOUNT_ID} does not exist`,
-  );
 }
 
 function checkHashKey(hashKey: string | undefined): void {
@@ -161,9 +148,9 @@ function checkHashKey(hashKey: string | undefined): void {
   );
 }
 
-function tooLarge(bytes: number, record?: number): AwsError {
+function tooLarge(bytes: number, bytesMax: number, record?: number): AwsError {
   const which = record === undefined ? 'The record' : `Record ${record}`;
   return invalid(
-    `${which} has ${bytes} bytes with its partition key; the limit is ${RECORD_BYTES_MAX} bytes.`,
+    `${which} has ${bytes} bytes with its partition key; the limit of the stream is ${bytesMax} bytes.`,
   );
 }

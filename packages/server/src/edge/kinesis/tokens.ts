@@ -14,11 +14,13 @@ export interface ShardIterator {
 }
 
 export interface Page {
-  readonly kind: 'streams' | 'shards';
+  readonly kind: 'streams' | 'shards' | 'consumers';
   readonly stream: string;
   readonly after: string;
   /** When the stream was created, so that a page does not go on in another stream of the same name. */
   readonly createdMs: number;
+  /** What the listing was narrowed to, as text. */
+  readonly filter?: string | undefined;
 }
 
 export class Tokens {
@@ -53,19 +55,26 @@ export class Tokens {
   }
 
   page(page: Page, nowMs: number): string {
-    return this.#seal([page.kind, nowMs, page.stream, page.after, page.createdMs]);
+    return this.#seal([page.kind, nowMs, page.stream, page.after, page.createdMs, page.filter ?? '']);
   }
 
   openPage(token: string, kind: Page['kind'], nowMs: number): Page {
     const parts = this.#open(token);
     if (parts?.[0] !== kind) throw new AwsError('InvalidArgumentException', 'Invalid NextToken.');
-    const [, issuedMs, stream, after, createdMs] = parts as [string, number, string, string, number];
+    const [, issuedMs, stream, after, createdMs, filter] = parts as [
+      string,
+      number,
+      string,
+      string,
+      number,
+      string,
+    ];
     if (nowMs - issuedMs > TOKEN_LIFE_MS)
       throw new AwsError(
         'ExpiredNextTokenException',
         `NextToken expired. It was created at ${dateText(issuedMs)}.`,
       );
-    return { kind, stream, after, createdMs };
+    return { kind, stream, after, createdMs, filter: filter || undefined };
   }
 
   #seal(parts: readonly (string | number)[]): string {
@@ -86,6 +95,8 @@ export class Tokens {
   }
 }
 
+/** As Kinesis prints times: `Thu Jan 22 01:22:02 UTC 2015`. */
 function dateText(timeMs: number): string {
-  return new Date(timeMs).toUTCString();
+  const [weekday, day, month, year, time] = new Date(timeMs).toUTCString().replace(',', '').split(' ');
+  return `${weekday} ${month} ${day} ${time} UTC ${year}`;
 }

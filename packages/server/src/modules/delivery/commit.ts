@@ -5,10 +5,10 @@
 import type { StructField } from '@sluice/delta';
 import { assert } from '../../base/assert.ts';
 import type { Catalog, OpenTable } from '../catalog/index.ts';
-import type { OffsetRange } from '../../ports/row-writer.ts';
+import type { DecidedShard, OffsetRange, PartRanges, SealedRows } from '../../ports/row-writer.ts';
 import { rejectsAppId, shardAppId, type Batch } from './batch.ts';
 import { codeOf } from './errors.ts';
-import { ensureRejected } from './rejected-table.ts';
+import { ensureRejected, rejectedColumnsToAdd } from './rejected-table.ts';
 import type { Decision, Definition, DeliveryStore } from './store.ts';
 
 export type CommitOutcome =
@@ -67,16 +67,17 @@ async function commitRejects(
   batch: Batch,
   { definition, store, catalog }: CommitContext,
 ): Promise<CommitOutcome | undefined> {
-  const { rejected, rejectedOffsets } = batch.sealed!;
+  const { rejected } = batch.sealed!;
   const open = await ensureRejected(catalog, definition.destination);
   const { decided, rejects } = batch.target;
-  const last = (await open.snapshot()).txnVersion(rejectsAppId(definition.id));
+  const snapshot = await open.snapshot();
+  const last = snapshot.txnVersion(rejectsAppId(definition.id));
   if (last !== rejects.version)
     return { kind: 'displaced', reason: 'rejected records were committed meanwhile' };
   if (batch.decision === undefined) {
     const known = await store.decisions(definition.id);
     const id = Math.max(last ?? 0, ...known.map((each) => each.id)) + 1;
-    const decision = { id, shards: mergeDecisions(decided, batch.ends, rejectedOffsets) };
+    const decision = { id, shards: mergeDecisions(decided, batch.ends, batch.sealed!) };
     await store.decide(definition.id, decision, Math.max(last ?? 0, id - DECISIONS_MAX));
     batch.decision = decision;
   }
@@ -84,6 +85,7 @@ async function commitRejects(
   const result = await open.delta.append({
     source: { kind: 'ndjson', file: rejected!.file, rows: rejected!.rows },
     txns: [{ appId: rejectsAppId(definition.id), version: id }],
+    addColumns: rejectedColumnsToAdd(snapshot.schema),
     operation: OPERATION,
     operationParameters: { delivery: definition.name },
   });
@@ -117,16 +119,27 @@ async function commitRows(
 export function mergeDecisions(
   inForce: Decision | undefined,
   ends: ReadonlyMap<number, number>,
-  rejected: ReadonlyMap<number, readonly OffsetRange[]>,
+  { rejectedOffsets, rejectedParts }: Pick<SealedRows, 'rejectedOffsets' | 'rejectedParts'>,
 ): Decision['shards'] {
-  const merged = new Map<number, { to: number; rejected: readonly OffsetRange[] }>();
-  for (const { uid, ...shard } of inForce?.shards ?? []) merged.set(uid, shard);
+  const merged = new Map<number, DecidedShard>();
+  for (const shard of inForce?.shards ?? []) merged.set(shard.uid, shard);
   for (const [uid, to] of ends) {
     const before = merged.get(uid);
-    const ranges = mergeRanges(before?.rejected ?? [], rejected.get(uid) ?? []);
-    merged.set(uid, { to: Math.max(to, before?.to ?? -1), rejected: ranges });
+    const parts = mergeParts(before?.rejectedParts ?? [], rejectedParts.get(uid) ?? []);
+    merged.set(uid, {
+      uid,
+      to: Math.max(to, before?.to ?? -1),
+      rejected: mergeRanges(before?.rejected ?? [], rejectedOffsets.get(uid) ?? []),
+      ...(parts.length > 0 && { rejectedParts: parts }),
+    });
   }
-  return [...merged].map(([uid, shard]) => ({ uid, ...shard }));
+  return [...merged.values()];
+}
+
+function mergeParts(left: readonly PartRanges[], right: readonly PartRanges[]): PartRanges[] {
+  const merged = new Map(left);
+  for (const [offset, parts] of right) merged.set(offset, mergeRanges(merged.get(offset) ?? [], parts));
+  return [...merged].sort(([a], [b]) => a - b);
 }
 
 function mergeRanges(left: readonly OffsetRange[], right: readonly OffsetRange[]): OffsetRange[] {

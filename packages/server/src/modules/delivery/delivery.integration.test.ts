@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { aggregate } from '../../base/aggregated-record.ts';
+import { REJECTED_COLUMNS } from './rejected-table.ts';
 import { openWorld, until, type World, type WorldOptions } from './testing/world.ts';
 
 const COLUMNS = [
@@ -84,6 +86,50 @@ test('goes on where the table stands after a restart, and delivers nothing twice
   }
   await until(delivered(it));
   assert.deepEqual(ids(await it.rows('events')), range(200));
+});
+
+test('aggregated records are delivered once across restarts, rejected parts with both of their numbers', async (t) => {
+  const it = await world(t);
+  await it.streams.create({ name: 'clicks', shardCount: 1, mode: 'PROVISIONED' });
+  await it.delivery.create({
+    name: 'd',
+    source: { kind: 'stream', stream: 'clicks' },
+    destination: { database: 'db', table: 'events', ...AT_ONCE },
+  });
+  for (let round = 0; round < 4; round++) {
+    const users = [...events(50, round * 50), `{"id":"x${round}"}`];
+    await put(it, 'clicks', [
+      aggregate(users.map((data, at) => ({ partitionKey: `u${at}`, data: Buffer.from(data) }))),
+    ]);
+    if (round % 2 === 0) await it.restart();
+  }
+  await until(delivered(it));
+  assert.deepEqual(ids(await it.rows('events')), range(200));
+  const rejected = await it.rows('events_rejected');
+  assert.deepEqual(
+    rejected.map((row) => [row['data'], Number(row['sub_sequence_number']), row['partition_key']]),
+    range(4).map((round) => [`{"id":"x${round}"}`, 50, 'u50']),
+  );
+  assert.equal(new Set(rejected.map((row) => row['sequence_number'])).size, 4);
+});
+
+test('a table of rejected records that was made before aggregated records gets their column', async (t) => {
+  const it = await world(t);
+  const before = REJECTED_COLUMNS.filter(({ name }) => name !== 'sub_sequence_number');
+  await it.createTable('events_rejected', before);
+  await it.delivery.create({
+    name: 'd',
+    source: { kind: 'direct' },
+    destination: { database: 'db', table: 'events', ...AT_ONCE },
+  });
+  const part = { partitionKey: 'u', data: Buffer.from('no') };
+  await it.delivery.put('d', [Buffer.from('no'), aggregate([part, part])]);
+  await until(delivered(it));
+  const numbers = (await it.rows('events_rejected')).map((row) => row['sub_sequence_number']);
+  assert.deepEqual(
+    numbers.map((number) => (number === null ? null : Number(number))),
+    [null, 0, 1],
+  );
 });
 
 test('what waits for its interval goes out when the interval is made shorter', async (t) => {

@@ -1,6 +1,9 @@
 /** `<table>_rejected`: the records that a delivery refused, whole, with the reason and where they came from. */
+import type { StructField, StructType } from '@sluice/delta';
 import type { OpenTable, Catalog, HiveColumn } from '../catalog/index.ts';
 import { codeOf, deliveryError } from './errors.ts';
+
+const SUB_SEQUENCE_NUMBER = 'sub_sequence_number';
 
 export const REJECTED_COLUMNS: readonly HiveColumn[] = [
   {
@@ -13,6 +16,11 @@ export const REJECTED_COLUMNS: readonly HiveColumn[] = [
   { name: 'stream', type: 'string' },
   { name: 'shard_id', type: 'string' },
   { name: 'sequence_number', type: 'string' },
+  {
+    name: SUB_SEQUENCE_NUMBER,
+    type: 'bigint',
+    comment: 'Position in an aggregated record, from 0; NULL for other records',
+  },
   { name: 'partition_key', type: 'string' },
   { name: 'arrival_time', type: 'timestamp' },
   { name: 'data', type: 'string', comment: 'The record; NULL when it is not UTF-8' },
@@ -41,12 +49,22 @@ export async function openRejected(
   }
 }
 
+/**
+ * Columns that a table of a version before aggregated records lacks: they are added with the first commit to it that
+ * follows.
+ */
+export function rejectedColumnsToAdd(schema: StructType): StructField[] {
+  if (schema.fields.some((field) => field.name === SUB_SEQUENCE_NUMBER)) return [];
+  return [{ name: SUB_SEQUENCE_NUMBER, type: 'long', nullable: true, metadata: {} }];
+}
+
 /** Creates it when it is absent. Rejects with `invalid` when a table of this name has other columns. */
 export async function ensureRejected(catalog: Catalog, name: TableName): Promise<OpenTable> {
   const found = (await openRejected(catalog, name)) ?? (await createRejected(catalog, name));
   const { schema } = await found.snapshot();
   const missing = REJECTED_COLUMNS.find(
-    (column) => !schema.fields.some((field) => field.name === column.name),
+    ({ name: column }) =>
+      column !== SUB_SEQUENCE_NUMBER && !schema.fields.some((field) => field.name === column),
   );
   if (missing !== undefined)
     throw deliveryError(

@@ -278,17 +278,31 @@ export class DeliveryRunner {
     return false;
   }
 
-  #take(cursor: Cursor, { runs, nextOffset, tailOffset }: ReadResult): void {
-    const { uid, shardId } = cursor.shard;
+  #take(cursor: Cursor, { runs, nextOffset, tailOffset, ended }: ReadResult): void {
     const [first] = runs;
     if (first !== undefined) {
       assert(first.firstOffset >= cursor.next, 'D3: a read gives nothing before its offset');
       if (first.firstOffset > cursor.next) this.#expired(cursor, first.firstOffset);
     }
     cursor.next = nextOffset;
-    if (nextOffset < tailOffset) this.#cursors.again(cursor);
+    if (first !== undefined) this.#add(cursor, runs);
+    // After the records are in a batch: those of the children come behind them.
+    if (ended) this.#followChildren(cursor);
+    else if (nextOffset < tailOffset) this.#cursors.again(cursor);
     else this.#cursors.atTail(cursor);
-    if (first === undefined) return;
+  }
+
+  /** The shards that go on with those that were closed begin where the definition says, by default with their first record. */
+  #followChildren(cursor: Cursor): void {
+    const { startOffsets } = this.#definition;
+    const shards = this.#shards()?.shards ?? [];
+    for (const { uid } of shards) if (!this.#starts.has(uid)) this.#starts.set(uid, startOffsets[uid] ?? 0);
+    this.#cursors.follow(shards.map((shard) => ({ shard, next: this.#starts.get(shard.uid)! })));
+    this.#cursors.finished(cursor);
+    this.#wakeup.notify();
+  }
+
+  #add({ shard: { uid, shardId }, next }: Cursor, runs: ReadResult['runs']): void {
     const batch = (this.#open ??= this.#newBatch());
     let [records, bytes] = [0, 0];
     for (const run of runs) {
@@ -296,7 +310,7 @@ export class DeliveryRunner {
       bytes += run.bounds[run.count * 2]! - run.bounds[0]!;
       batch.firstArrivalMs = Math.min(batch.firstArrivalMs, run.arrivalMs);
     }
-    batch.ends.set(uid, nextOffset - 1);
+    batch.ends.set(uid, next - 1);
     batch.records += records;
     batch.bytes += bytes;
     this.#inFlightBytes += bytes;

@@ -1,6 +1,6 @@
 /** Definitions and decisions of deliveries in the MetaStore. */
 import type { Migration, MetaStore } from '../../ports/meta-store.ts';
-import type { OffsetRange } from '../../ports/row-writer.ts';
+import type { DecidedShard } from '../../ports/row-writer.ts';
 import type { CreateDelivery } from './api.ts';
 
 export interface Definition extends CreateDelivery {
@@ -18,11 +18,7 @@ export interface Definition extends CreateDelivery {
  */
 export interface Decision {
   readonly id: number;
-  readonly shards: readonly {
-    readonly uid: number;
-    readonly to: number;
-    readonly rejected: readonly OffsetRange[];
-  }[];
+  readonly shards: readonly DecidedShard[];
 }
 
 interface Tables {

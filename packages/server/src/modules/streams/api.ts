@@ -1,7 +1,10 @@
 import type { PlatformError } from '../../base/errors.ts';
+import type { Consumers } from './consumers/index.ts';
 
 /** The durable sharded log. SPEC.md beside this file states its invariants I1–I6. */
 export interface Streams {
+  /** Consumers with a throughput of their own; those of a stream go with it. */
+  readonly consumers: Consumers;
   /** Durable on return; the stream is usable at once. */
   create(input: CreateStream): Promise<StreamDescription>;
   /** Durable on return; its records are unreadable at once and their space is freed some time after. */
@@ -11,12 +14,29 @@ export interface Streams {
   list(page: { readonly startAfter?: string; readonly limit: number }): StreamPage;
   setRetention(name: string, retentionHours: number): Promise<void>;
   setTags(name: string, tags: Readonly<Record<string, string>>): Promise<void>;
+  /** Durable on return. */
+  configure(name: string, change: StreamChange): Promise<void>;
+  /** Of all streams, those of deliveries included. */
+  totals(): StreamTotals;
+
+  /**
+   * Cuts an open shard in two at a hash key, which the upper one begins with. Durable on return, like each kind of
+   * resharding: after a crash it happened whole or not at all, and every record acknowledged before is in the parent.
+   * Rejects with `stream-in-use` while another one is under way.
+   */
+  split(name: string, shardId: string, hashKey: bigint): Promise<void>;
+  /** Makes one of two open shards; `upper` begins after the end of `lower`. */
+  merge(name: string, shards: { readonly lower: string; readonly upper: string }): Promise<void>;
+  /** Makes `target` open shards of equal ranges, by splits and merges; at most double and at least half as many as now. */
+  scale(name: string, target: number): Promise<void>;
 
   /**
    * Appends records to the shards of their keys. On return all of them are durable and visible, in the given order
    * within each shard (I1–I3); on rejection none was acknowledged, and each is in its shard whole or not at all.
    * Rejects with `overloaded` (retry backoff) when the named bounds on unsynced bytes are met and with
-   * `storage-full` when the disk is. `publicOnly` treats an internal stream as one that isn't there.
+   * `storage-full` when the disk is. `publicOnly` treats an internal stream as one that isn't there. While shards are
+   * closed and opened it waits, and is routed by the new ones. Where capacity is limited, records beyond their shard's
+   * are left out and told in `Appended.throttled`.
    */
   append(name: string, records: RecordsIn, options?: { readonly publicOnly?: boolean }): Promise<Appended>;
 
@@ -27,6 +47,8 @@ export interface Streams {
   /** First offset whose record arrived at or after `timestampMs`; the next offset to be written when there is none. */
   offsetAt(shard: ShardRef, timestampMs: number): Promise<number>;
   shard(name: string, shardId: string): ShardState;
+  /** The shards that go on with a closed shard's hash keys; none for an open one, or one that is gone. */
+  children(shard: ShardRef): readonly ShardState[];
 
   /**
    * Keeps the records from `offset` on readable beyond retention, until moved or released: the guarantee that an
@@ -39,19 +61,56 @@ export interface Streams {
 export type StreamsErrorCode =
   | 'stream-not-found'
   | 'stream-exists'
+  | 'stream-in-use'
   | 'shard-not-found'
+  | 'consumer-not-found'
+  | 'consumer-exists'
+  | 'subscription-active'
   | 'invalid'
   | 'limit-exceeded'
+  | 'throttled'
   | 'overloaded'
   | 'storage-full'
   | 'storage-failed'
   | 'damaged';
 export type StreamsError = PlatformError<StreamsErrorCode>;
 
+export type StreamMode = 'PROVISIONED' | 'ON_DEMAND';
+export type StreamStatus = 'ACTIVE' | 'UPDATING';
+
+/** What a stream is told to be besides its shards. */
+export interface StreamSettings {
+  /** Of one record's key and data; appends leave it to the edge. */
+  readonly recordBytesMax: number;
+  /** Names of metrics that are wanted by shard. */
+  readonly shardLevelMetrics: readonly string[];
+  /** The resource policy as it was given. */
+  readonly policy: string | undefined;
+  /** When `scale` was last done, oldest first, of the past day. */
+  readonly scalingsMs: readonly number[];
+  /** When the mode was changed, of the past day. */
+  readonly modeChangesMs: readonly number[];
+}
+
+export interface StreamChange {
+  readonly mode?: StreamMode;
+  readonly recordBytesMax?: number;
+  readonly shardLevelMetrics?: readonly string[];
+  readonly policy?: string | undefined;
+}
+
+export interface StreamTotals {
+  readonly openShards: number;
+  readonly openShardsMax: number;
+  readonly onDemandStreams: number;
+  readonly streamsMax: number;
+}
+
 export interface CreateStream {
   readonly name: string;
   readonly shardCount: number;
-  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
+  readonly mode: StreamMode;
+  readonly recordBytesMax?: number;
   readonly tags?: Readonly<Record<string, string>>;
   /** Internal streams carry a delivery's direct puts; the stream API doesn't show them. */
   readonly internal?: boolean;
@@ -61,9 +120,13 @@ export interface StreamDescription {
   readonly name: string;
   readonly createdMs: number;
   readonly retentionHours: number;
-  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
+  readonly mode: StreamMode;
   readonly tags: Readonly<Record<string, string>>;
   readonly internal: boolean;
+  /** `UPDATING` while shards are closed and opened. */
+  readonly status: StreamStatus;
+  readonly settings: StreamSettings;
+  /** Oldest first: parents before their children. */
   readonly shards: readonly ShardState[];
 }
 
@@ -84,6 +147,12 @@ export interface ShardState extends ShardRef {
   /** Inclusive bounds, 0 … 2^128 - 1. */
   readonly hashKeyStart: bigint;
   readonly hashKeyEnd: bigint;
+  readonly openedMs: number;
+  /** When it took no more records; undefined while it is open. It goes when all of its records expired. */
+  readonly closedMs?: number | undefined;
+  /** Shards it was made of: one for a split, two for a merge, none at the start. They may be gone by now. */
+  readonly parentShardId?: string | undefined;
+  readonly adjacentParentShardId?: string | undefined;
   /** First readable offset. */
   readonly trimOffset: number;
   /** Offset that the next record gets; all before it are durable. */
@@ -103,12 +172,16 @@ export interface Appended {
   readonly shards: readonly ShardState[];
   readonly offsets: Float64Array;
   readonly arrivalMs: number;
+  /** Per record, 1 for one that its shard had no capacity for: it is not appended. Undefined when there is none. */
+  readonly throttled?: Uint8Array | undefined;
 }
 
 export interface ReadLimits {
   readonly recordsMax: number;
   /** Of data and partition keys; the first record is given even when it is larger. */
   readonly bytesMax: number;
+  /** Counts towards what readers of the shard share, where capacity is limited; rejects with `throttled` beyond it. */
+  readonly shared?: boolean;
 }
 
 export interface ReadResult {
@@ -119,6 +192,8 @@ export interface ReadResult {
   readonly tailOffset: number;
   /** How old the newest unread record's arrival makes the reader; 0 at the tail. */
   readonly millisBehindLatest: number;
+  /** The shard is closed, and nothing is left after `nextOffset`. */
+  readonly ended: boolean;
 }
 
 /**

@@ -45,3 +45,12 @@ export function streamNotFound(name: string): StreamsError {
 export function shardNotFound(shardId: string): StreamsError {
   return streamsError({ code: 'shard-not-found', message: `there is no shard "${shardId}" any more` });
 }
+
+export function streamInUse(name: string, status: string): StreamsError {
+  return streamsError({
+    code: 'stream-in-use',
+    message: `the stream "${name}" is ${status}`,
+    retry: 'backoff',
+    hint: 'Wait until it is ACTIVE.',
+  });
+}

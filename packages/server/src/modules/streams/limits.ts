@@ -1,3 +1,5 @@
+import type { StreamSettings } from './api.ts';
+
 /** The bounds of the log, in one place. */
 export interface StreamsLimits {
   /** A segment is sealed when the next group would make it larger. */
@@ -22,6 +24,10 @@ export interface StreamsLimits {
   readonly waitersPerShardMax: number;
   readonly shardsPerStreamMax: number;
   readonly streamsMax: number;
+  /** Open shards of all streams. */
+  readonly openShardsMax: number;
+  /** Appends to one stream that wait while its shards are closed and opened. */
+  readonly fencedAppendsMax: number;
 }
 
 const MIB = 2 ** 20;
@@ -42,6 +48,23 @@ export const DEFAULT_LIMITS: StreamsLimits = {
   waitersPerShardMax: 10_000,
   shardsPerStreamMax: 10_000,
   streamsMax: 10_000,
+  openShardsMax: 100_000,
+  fencedAppendsMax: 10_000,
+};
+
+/** Of one record's key and data, as a stream may set it. */
+export const RECORD_BYTES_MAX_LEAST = MIB;
+export const RECORD_BYTES_MAX_MOST = 10 * MIB;
+
+/** Shards that a stream without a count of its own begins with. */
+export const ON_DEMAND_SHARDS = 4;
+
+export const DEFAULT_SETTINGS: StreamSettings = {
+  recordBytesMax: RECORD_BYTES_MAX_LEAST,
+  shardLevelMetrics: [],
+  policy: undefined,
+  scalingsMs: [],
+  modeChangesMs: [],
 };
 
 /** Bounds of `setRetention`: one day to one year, as Kinesis has them. */

@@ -245,6 +245,7 @@ export class Reader {
       runs: reading.runs,
       nextOffset: Math.max(reading.offset, 0),
       tailOffset,
+      ended: shard.endsAt(reading.offset),
       millisBehindLatest: behind ? Math.max(0, this.#clock.nowMs() - reading.lastArrivalMs) : 0,
     };
   }

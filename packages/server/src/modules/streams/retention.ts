@@ -17,6 +17,8 @@ export interface RetentionOptions {
   readonly intervalMs: number;
   readonly shards: ReadonlyMap<number, Shard>;
   readonly removed: readonly NumberRange[];
+  /** Forgets closed shards of which nothing can be read any more; durable on return. */
+  readonly forget: (shards: readonly Shard[]) => Promise<void>;
 }
 
 export class Retention {
@@ -64,8 +66,10 @@ export class Retention {
   }
 
   async #sweep(): Promise<void> {
-    const { journal, reader, shards } = this.#options;
+    const { journal, reader, shards, clock } = this.#options;
     for (const shard of shards.values()) if (!shard.gone) await reader.trim(shard);
+    const over = [...shards.values()].filter((shard) => shard.isOver(clock.nowMs()));
+    if (over.length > 0 && !this.#closed) await this.#options.forget(over);
     if (this.#activeIsExpired()) await journal.roll();
     const expired: SealedSegment[] = [];
     for (const segment of journal.sealed.list) if (await this.#isExpired(segment)) expired.push(segment);

@@ -1,5 +1,4 @@
 /** The shell around the log: streams and their shards in memory, records in the journal, names in the MetaStore. */
-import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Disk } from '../../ports/disk.ts';
 import type { MetaStore } from '../../ports/meta-store.ts';
@@ -13,20 +12,33 @@ import type {
   RecordsIn,
   ShardRef,
   ShardState,
+  StreamChange,
   StreamDescription,
   StreamPage,
   Streams,
   StreamsError,
+  StreamTotals,
 } from './api.ts';
-import { BatchEncoder, type Refused } from './core/batch-encoder.ts';
-import { evenRanges, Router } from './core/routing.ts';
-import { shardNotFound, streamNotFound, streamsError } from './errors.ts';
+import { ConsumerRegistry } from './consumers/registry.ts';
+import { Appender } from './appender.ts';
+import { evenRanges } from './core/routing.ts';
+import { damaged, shardNotFound, streamInUse, streamNotFound, streamsError } from './errors.ts';
 import { Journal } from './journal/journal.ts';
-import { DEFAULT_LIMITS, RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, type StreamsLimits } from './limits.ts';
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_SETTINGS,
+  RETENTION_HOURS_MAX,
+  RETENTION_HOURS_MIN,
+  type StreamsLimits,
+} from './limits.ts';
+import { appendAdmitted, Meter } from './meter.ts';
 import { Reader } from './reader.ts';
+import { Resharder } from './resharder.ts';
 import { Retention } from './retention.ts';
-import { Shard, type Waiter } from './shard.ts';
+import type { Shard } from './shard.ts';
+import { shardIdOf, Stream } from './stream.ts';
 import { StreamStore, type Stored, type StoredStream } from './stream-store.ts';
+import { waitFor } from './waiting.ts';
 
 export interface StreamsOptions {
   readonly disk: Disk;
@@ -38,19 +50,10 @@ export interface StreamsOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly limits?: Partial<StreamsLimits>;
+  /** `aws` holds streams of users to what Kinesis gives a shard; `off`, the default, to what the machine can do. */
+  readonly capacity?: 'off' | 'aws';
   /** Called once when the disk failed: the log then refuses appends until a new process has recovered. */
   readonly onFailed?: (error: StreamsError) => void;
-}
-
-const HOUR_MS = 3_600_000;
-const SHARD_ID_DIGITS = 12;
-
-interface Stream extends Omit<StoredStream, 'shards' | 'retentionHours' | 'tags'> {
-  retentionHours: number;
-  tags: Readonly<Record<string, string>>;
-  readonly shards: readonly Shard[];
-  readonly shardById: ReadonlyMap<string, Shard>;
-  readonly router: Router;
 }
 
 /**
@@ -66,18 +69,24 @@ export async function createStreams(options: StreamsOptions): Promise<Streams & 
   return service;
 }
 
+const DAY_MS = 24 * 3_600_000;
+
 class StreamsService implements Streams {
+  readonly consumers: ConsumerRegistry;
   readonly #options: StreamsOptions & { readonly limits: StreamsLimits };
   readonly #store: StreamStore;
   readonly #streams = new Map<string, Stream>();
-  /** Names that are being created or deleted. */
-  readonly #changing = new Set<string>();
+  /** Names of streams that are being created, changed or deleted. */
+  readonly #busy = new Set<string>();
   readonly #shards = new Map<number, Shard>();
-  readonly #encoder = new BatchEncoder();
   #names: string[] | undefined;
   #journal!: Journal;
+  #appender!: Appender;
   #reader!: Reader;
   #retention!: Retention;
+  #resharder!: Resharder;
+  /** Changes under way, which `close` waits for. */
+  readonly #changes = new Set<Promise<unknown>>();
 
   constructor(
     options: StreamsOptions & { readonly limits: StreamsLimits },
@@ -86,6 +95,12 @@ class StreamsService implements Streams {
   ) {
     this.#options = options;
     this.#store = store;
+    this.consumers = new ConsumerRegistry({
+      ...options,
+      capacity: options.capacity ?? 'off',
+      stream: (name) => this.#streams.get(name),
+      shard: (uid) => this.#shards.get(uid),
+    });
     for (const stream of stored.streams) this.#add(stream);
     for (const { uid, holder, offset } of stored.holds) this.#shards.get(uid)?.holds.set(holder, offset);
   }
@@ -102,10 +117,13 @@ class StreamsService implements Streams {
       onDurable: (shard) => (shard as Shard).wake(),
     });
     this.#journal = journal;
+    this.#appender = new Appender(journal, limits);
     for (const shard of this.#shards.values()) {
       shard.nextOffset = recovered.endOffsets.get(shard.uid) ?? 0;
       shard.raiseTrim(recovered.oldestOffsets.get(shard.uid) ?? 0);
     }
+    checkEnds(stored, this.#shards);
+    await this.consumers.load();
     this.#reader = new Reader({ journal, clock, limits, removed: () => this.#retention.removed });
     this.#retention = new Retention({
       journal,
@@ -116,6 +134,18 @@ class StreamsService implements Streams {
       intervalMs: limits.retentionSweepIntervalMs,
       shards: this.#shards,
       removed: stored.removed,
+      forget: (shards) => this.#forget(shards),
+    });
+    this.#resharder = new Resharder({
+      journal,
+      store: this.#store,
+      clock,
+      logger,
+      limits,
+      openShards: () => this.#openShards(),
+      onOpened: (shards) => {
+        for (const shard of shards) this.#shards.set(shard.uid, shard);
+      },
     });
     this.#retention.start();
   }
@@ -131,12 +161,18 @@ class StreamsService implements Streams {
         code: 'limit-exceeded',
         message: `a stream has 1 to ${limits.shardsPerStreamMax} shards, not ${input.shardCount}`,
       });
-    if (this.#streams.has(input.name) || this.#changing.has(input.name))
+    if (this.#streams.has(input.name) || this.#busy.has(input.name))
       throw streamsError({ code: 'stream-exists', message: `there is a stream "${input.name}" already` });
-    if (this.#streams.size + this.#changing.size >= limits.streamsMax)
+    if (this.#streams.size + this.#busy.size >= limits.streamsMax)
       throw streamsError({
         code: 'limit-exceeded',
         message: `there are ${limits.streamsMax} streams already`,
+      });
+    const openShards = this.#openShards();
+    if (openShards + input.shardCount > limits.openShardsMax)
+      throw streamsError({
+        code: 'limit-exceeded',
+        message: `there are ${openShards} open shards; ${input.shardCount} more would be over the limit of ${limits.openShardsMax}`,
       });
     const stream = {
       name: input.name,
@@ -145,26 +181,30 @@ class StreamsService implements Streams {
       mode: input.mode,
       internal: input.internal ?? false,
       tags: input.tags ?? {},
+      settings: {
+        ...DEFAULT_SETTINGS,
+        recordBytesMax: input.recordBytesMax ?? DEFAULT_SETTINGS.recordBytesMax,
+      },
     };
     const shards = evenRanges(input.shardCount).map((range, index) => ({
-      shardId: `shardId-${String(index).padStart(SHARD_ID_DIGITS, '0')}`,
+      shardId: shardIdOf(index),
       hashKeyStart: range.start,
       hashKeyEnd: range.end,
+      openedMs: stream.createdMs,
     }));
-    return this.#changingName(input.name, async () => {
+    return this.#changing(input.name, async () => {
       const stored = await this.#store.create(stream, shards);
-      return describe(this.#add({ ...stream, shards: stored }));
+      return this.#add({ ...stream, shards: stored }).describe();
     });
   }
 
   async delete(name: string): Promise<void> {
     const stream = this.#stream(name);
-    if (this.#changing.has(name))
-      throw streamsError({ code: 'stream-not-found', message: `the stream "${name}" is being deleted` });
-    await this.#changingName(name, async () => {
+    await this.#changing(name, async () => {
       await this.#store.delete(name);
       this.#streams.delete(name);
       this.#names = undefined;
+      this.consumers.streamDeleted(name);
       for (const shard of stream.shards) {
         shard.gone = true;
         this.#shards.delete(shard.uid);
@@ -175,7 +215,7 @@ class StreamsService implements Streams {
   }
 
   describe(name: string): StreamDescription {
-    return describe(this.#stream(name));
+    return this.#stream(name).describe();
   }
 
   list(page: { readonly startAfter?: string; readonly limit: number }): StreamPage {
@@ -204,7 +244,6 @@ class StreamsService implements Streams {
       });
     await this.#store.setRetention(name, retentionHours);
     stream.retentionHours = retentionHours;
-    for (const shard of stream.shards) shard.retentionMs = retentionHours * HOUR_MS;
     this.#retention.policyChanged();
   }
 
@@ -214,75 +253,82 @@ class StreamsService implements Streams {
     stream.tags = tags;
   }
 
+  async configure(name: string, change: StreamChange): Promise<void> {
+    const stream = this.#stream(name);
+    await this.#changing(name, async () => {
+      const { mode = stream.mode, ...settings } = change;
+      const nowMs = this.#options.clock.nowMs();
+      const recent = stream.settings.modeChangesMs.filter((atMs) => atMs > nowMs - DAY_MS);
+      const modeChangesMs = mode === stream.mode ? recent : [...recent, nowMs];
+      const changed = { mode, settings: { ...stream.settings, ...settings, modeChangesMs } };
+      await this.#store.configure(name, changed);
+      Object.assign(stream, changed);
+    });
+  }
+
+  totals(): StreamTotals {
+    const { openShardsMax, streamsMax } = this.#options.limits;
+    let onDemandStreams = 0;
+    for (const { mode } of this.#streams.values()) if (mode === 'ON_DEMAND') onDemandStreams++;
+    return { openShards: this.#openShards(), openShardsMax, onDemandStreams, streamsMax };
+  }
+
+  async split(name: string, shardId: string, hashKey: bigint): Promise<void> {
+    const stream = this.#stream(name);
+    const shard = this.#shardOf(stream, shardId);
+    await this.#changing(name, () => this.#resharder.split(stream, shard, hashKey));
+  }
+
+  async merge(name: string, { lower, upper }: { lower: string; upper: string }): Promise<void> {
+    const stream = this.#stream(name);
+    const [low, high] = [this.#shardOf(stream, lower), this.#shardOf(stream, upper)];
+    await this.#changing(name, () => this.#resharder.merge(stream, low, high));
+  }
+
+  async scale(name: string, target: number): Promise<void> {
+    const stream = this.#stream(name);
+    await this.#changing(name, () => this.#resharder.scale(stream, target));
+  }
+
   async append(
     name: string,
     records: RecordsIn,
     options?: { readonly publicOnly?: boolean },
   ): Promise<Appended> {
-    const { shards, router, internal } = this.#stream(name);
-    if (internal && options?.publicOnly) throw streamNotFound(name);
-    const count = records.partitionKeys.length;
-    assert(count === records.data.length, 'columns must have one length');
-    if (count === 0) throw streamsError({ code: 'invalid', message: 'there is no record to append' });
-    this.#journal.admit(1);
-    const encoded = this.#encoder.encode(records, router, {
-      uidOf: (shard) => shards[shard]!.uid,
-      allocate: this.#journal.allocate,
-      bytesMax: this.#options.limits.batchBytesMax,
-    });
-    if ('problem' in encoded) throw refusal(encoded, this.#options.limits);
-    this.#journal.admit(encoded.buffer.length);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const batch = {
-      buffer: encoded.buffer,
-      shards: Array.from(encoded.sectionShards, (shard) => shards[shard]!),
-      counts: encoded.sectionCounts,
-      firstOffsets: new Float64Array(encoded.sectionShards.length),
-      arrivalMs: 0,
-      resolve,
-      reject,
-    };
-    this.#journal.append(batch);
-    await promise;
-    // The first offsets have served the journal: they count up to the next of their section now.
-    const next = batch.firstOffsets;
-    const offsets = new Float64Array(count);
-    const ofRecords: ShardState[] = [];
-    for (let index = 0; index < count; index++) {
-      const section = encoded.recordSections[index]!;
-      ofRecords.push(batch.shards[section]!);
-      offsets[index] = next[section]!++;
+    let stream = this.#stream(name);
+    while (stream.fence !== undefined) {
+      await this.#passFence(stream);
+      stream = this.#stream(name);
     }
-    return { shards: ofRecords, offsets, arrivalMs: batch.arrivalMs };
+    if (stream.internal && options?.publicOnly) throw streamNotFound(name);
+    const beyond = stream.meter?.admit(records, stream);
+    if (beyond !== undefined) return appendAdmitted(records, beyond, (rest) => this.#append(stream, rest));
+    const appending = this.#appender.start(stream, records);
+    await appending.durable;
+    return appending.answer();
+  }
+
+  async #append(stream: Stream, records: RecordsIn): Promise<Appended> {
+    const appending = this.#appender.start(stream, records);
+    await appending.durable;
+    return appending.answer();
   }
 
   async read(ref: ShardRef, from: number, limits: ReadLimits): Promise<ReadResult> {
-    return this.#reader.read(this.#live(ref), from, limits);
+    const shard = this.#live(ref);
+    const meter = limits.shared === true ? shard.meter : undefined;
+    if (meter === undefined) return this.#reader.read(shard, from, limits);
+    meter.admitRead(shard);
+    const result = await this.#reader.read(shard, from, limits);
+    meter.tookRuns(shard, result.runs);
+    return result;
   }
 
   async waitFor(ref: ShardRef, offset: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const shard = this.#shards.get(ref.uid);
-    if (shard === undefined || shard.nextOffset > offset) return;
-    if (shard.waiters.size >= this.#options.limits.waitersPerShardMax)
-      throw streamsError({
-        code: 'overloaded',
-        message: `${shard.waiters.size} readers wait for ${shard.shardId} already`,
-        retry: 'backoff',
-      });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { offset, wake: resolve };
-    const abort = (): void => {
-      shard.waiters.delete(waiter);
-      reject(signal?.reason as Error);
-    };
-    shard.waiters.add(waiter);
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      await promise;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
+    if (shard === undefined) return;
+    await waitFor(shard, offset, { signal, waitersMax: this.#options.limits.waitersPerShardMax });
   }
 
   async offsetAt(ref: ShardRef, timestampMs: number): Promise<number> {
@@ -291,6 +337,11 @@ class StreamsService implements Streams {
 
   shard(name: string, shardId: string): ShardState {
     return this.#shardOf(this.#stream(name), shardId).snapshot();
+  }
+
+  children(ref: ShardRef): readonly ShardState[] {
+    const children = this.#shards.get(ref.uid)?.children ?? [];
+    return children.filter((child) => !child.gone).map((child) => child.snapshot());
   }
 
   async hold(name: string, holder: string, offsets: ReadonlyMap<string, number>): Promise<void> {
@@ -315,7 +366,9 @@ class StreamsService implements Streams {
   }
 
   async close(): Promise<void> {
+    this.consumers.close();
     await this.#retention.close();
+    await Promise.allSettled(this.#changes);
     await this.#journal.close();
     for (const shard of this.#shards.values()) {
       shard.gone = true;
@@ -324,23 +377,67 @@ class StreamsService implements Streams {
   }
 
   #add(stored: StoredStream): Stream {
-    const retentionMs = stored.retentionHours * HOUR_MS;
-    const shards = stored.shards.map((facts) => new Shard({ ...facts, retentionMs }));
-    const router = new Router(shards.map((shard) => ({ start: shard.hashKeyStart, end: shard.hashKeyEnd })));
-    const shardById = new Map(shards.map((shard) => [shard.shardId, shard]));
-    const stream = { ...stored, shards, shardById, router };
+    const stream = new Stream(stored);
     this.#streams.set(stored.name, stream);
     this.#names = undefined;
-    for (const shard of shards) this.#shards.set(shard.uid, shard);
+    if (this.#options.capacity === 'aws' && !stream.internal) this.#measure(stream);
+    for (const shard of stream.shards) this.#shards.set(shard.uid, shard);
     return stream;
   }
 
-  async #changingName<Result>(name: string, change: () => Promise<Result>): Promise<Result> {
-    this.#changing.add(name);
+  #measure(stream: Stream): void {
+    const { clock, logger, limits } = this.#options;
+    stream.meter = new Meter({
+      clock,
+      onOutgrown: (needed) => {
+        if (stream.mode !== 'ON_DEMAND' || this.#busy.has(stream.name)) return;
+        const target = Math.min(needed, 2 * stream.open.length, limits.shardsPerStreamMax);
+        if (target <= stream.open.length) return;
+        // Not in the append's own turn, which must end up on one side of the fence.
+        void Promise.resolve()
+          .then(() => this.#changing(stream.name, () => this.#resharder.grow(stream, target)))
+          .catch((error: unknown) => logger.warn({ stream: stream.name, error }, 'a stream could not grow'));
+      },
+    });
+  }
+
+  #openShards(): number {
+    let count = 0;
+    for (const { open } of this.#streams.values()) count += open.length;
+    return count;
+  }
+
+  async #passFence(stream: Stream): Promise<void> {
+    const fence = stream.fence!;
+    if (fence.waiting >= this.#options.limits.fencedAppendsMax)
+      throw streamsError({
+        code: 'overloaded',
+        message: `${fence.waiting} appends wait for the stream "${stream.name}" to be resharded already`,
+        retry: 'backoff',
+      });
+    fence.waiting++;
+    await fence.passed;
+  }
+
+  async #forget(shards: readonly Shard[]): Promise<void> {
+    await this.#store.removeShards(shards.map(({ uid }) => uid));
+    const over = new Set(shards);
+    for (const stream of this.#streams.values())
+      for (const shard of stream.shards) if (over.has(shard)) stream.remove(shard);
+    for (const { uid } of shards) this.#shards.delete(uid);
+  }
+
+  /** One change of a stream at a time; rejects with `stream-in-use` while another is under way. */
+  async #changing<Result>(name: string, change: () => Promise<Result>): Promise<Result> {
+    if (this.#busy.has(name)) throw streamInUse(name, 'being changed');
+    this.#busy.add(name);
+    const running = change();
+    this.#changes.add(running);
     try {
-      return await change();
+      return await running;
     } finally {
-      this.#changing.delete(name);
+      this.#busy.delete(name);
+      this.#changes.delete(running);
     }
   }
 
@@ -351,7 +448,7 @@ class StreamsService implements Streams {
   }
 
   #shardOf(stream: Stream, shardId: string): Shard {
-    const shard = stream.shardById.get(shardId);
+    const shard = stream.shard(shardId);
     if (shard === undefined)
       throw streamsError({
         code: 'shard-not-found',
@@ -367,24 +464,15 @@ class StreamsService implements Streams {
   }
 }
 
-function describe(stream: Stream): StreamDescription {
-  const { name, createdMs, retentionHours, mode, tags, internal } = stream;
-  return {
-    name,
-    createdMs,
-    retentionHours,
-    mode,
-    tags,
-    internal,
-    shards: stream.shards.map((shard) => shard.snapshot()),
-  };
-}
-
-function refusal({ record, problem }: Refused, limits: StreamsLimits) {
-  const messages = {
-    'explicit-hash-key': `the explicit hash key of record ${record} is not a decimal number from 0 to 2^128 - 1`,
-    base64: `the data of record ${record} is not base64`,
-    'too-large': `the records take more than ${limits.batchBytesMax} bytes together`,
-  };
-  return streamsError({ code: 'invalid', message: messages[problem] });
+/** Nothing was appended to a closed shard after its end was stored, and nothing before it may be missing. */
+function checkEnds(stored: Stored, shards: ReadonlyMap<number, Shard>): void {
+  for (const { shards: facts } of stored.streams)
+    for (const { uid, shardId, closed } of facts) {
+      const found = shards.get(uid)!.nextOffset;
+      if (closed !== undefined && closed.endOffset !== found)
+        throw damaged(
+          'the journal',
+          `${shardId} (${uid}) was closed at offset ${closed.endOffset}, and the journal ends it at ${found}`,
+        );
+    }
 }

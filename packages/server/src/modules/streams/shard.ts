@@ -1,5 +1,7 @@
 import type { ShardState } from './api.ts';
 import type { LogShard } from './journal/journal.ts';
+import type { Meter } from './meter.ts';
+import type { StoredShard } from './stream-store.ts';
 
 /** A reader that waits for an offset. */
 export interface Waiter {
@@ -13,6 +15,11 @@ export class Shard implements ShardState, LogShard {
   readonly shardId: string;
   readonly hashKeyStart: bigint;
   readonly hashKeyEnd: bigint;
+  readonly openedMs: number;
+  readonly parentShardId: string | undefined;
+  readonly adjacentParentShardId: string | undefined;
+  /** Undefined while it takes records. */
+  closedMs: number | undefined;
   trimOffset = 0;
   nextOffset = 0;
   reserved = 0;
@@ -21,17 +28,21 @@ export class Shard implements ShardState, LogShard {
   retentionMs: number;
   readonly holds = new Map<string, number>();
   readonly waiters = new Set<Waiter>();
+  /** Shards that go on with its hash keys; none while it is open. */
+  readonly children: Shard[] = [];
+  /** Undefined when its readers share what the machine can do. */
+  meter: Meter | undefined;
   gone = false;
 
-  constructor(
-    facts: Pick<ShardState, 'uid' | 'shardId' | 'hashKeyStart' | 'hashKeyEnd'> & {
-      readonly retentionMs: number;
-    },
-  ) {
+  constructor(facts: StoredShard & { readonly retentionMs: number }) {
     this.uid = facts.uid;
     this.shardId = facts.shardId;
     this.hashKeyStart = facts.hashKeyStart;
     this.hashKeyEnd = facts.hashKeyEnd;
+    this.openedMs = facts.openedMs;
+    this.parentShardId = facts.parentShardId;
+    this.adjacentParentShardId = facts.adjacentParentShardId;
+    this.closedMs = facts.closed?.atMs;
     this.retentionMs = facts.retentionMs;
   }
 
@@ -39,6 +50,21 @@ export class Shard implements ShardState, LogShard {
     let lowest = Infinity;
     for (const offset of this.holds.values()) lowest = Math.min(lowest, offset);
     return lowest;
+  }
+
+  /** It has taken its last record and a reader has them all before `offset`. */
+  endsAt(offset: number): boolean {
+    return this.closedMs !== undefined && offset >= this.nextOffset;
+  }
+
+  /** Nobody can read anything of it any more, nor wants to know that it ended. */
+  isOver(nowMs: number): boolean {
+    return (
+      this.closedMs !== undefined &&
+      this.closedMs + this.retentionMs < nowMs &&
+      this.trimOffset >= this.nextOffset &&
+      this.holdOffset >= this.nextOffset
+    );
   }
 
   raiseTrim(offset: number): void {
@@ -51,14 +77,26 @@ export class Shard implements ShardState, LogShard {
   wake(): void {
     if (this.waiters.size === 0) return;
     for (const waiter of this.waiters) {
-      if (!this.gone && this.nextOffset <= waiter.offset) continue;
+      if (!this.gone && this.closedMs === undefined && this.nextOffset <= waiter.offset) continue;
       this.waiters.delete(waiter);
       waiter.wake();
     }
   }
 
   snapshot(): ShardState {
-    const { uid, shardId, hashKeyStart, hashKeyEnd, trimOffset, nextOffset } = this;
-    return { uid, shardId, hashKeyStart, hashKeyEnd, trimOffset, nextOffset };
+    const { uid, shardId, hashKeyStart, hashKeyEnd, openedMs, closedMs, trimOffset, nextOffset } = this;
+    const { parentShardId, adjacentParentShardId } = this;
+    return {
+      uid,
+      shardId,
+      hashKeyStart,
+      hashKeyEnd,
+      openedMs,
+      closedMs,
+      parentShardId,
+      adjacentParentShardId,
+      trimOffset,
+      nextOffset,
+    };
   }
 }

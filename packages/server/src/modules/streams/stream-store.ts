@@ -1,7 +1,10 @@
 /** What the log keeps in the metadata store: streams, shards, holds and which segments retention removed. */
 import type { Kysely } from 'kysely';
 import type { MetaStore, Migration } from '../../ports/meta-store.ts';
+import type { StreamMode, StreamSettings } from './api.ts';
+import { removeConsumersOf, type ConsumerTables } from './consumers/consumer-store.ts';
 import type { NumberRange } from './core/retention.ts';
+import { DEFAULT_SETTINGS } from './limits.ts';
 
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -19,6 +22,17 @@ const MIGRATIONS: readonly Migration[] = [
       `create table streams_removed (first_segment bigint primary key, last_segment bigint not null)`,
     ],
   },
+  {
+    version: 2,
+    sql: [
+      `alter table streams_stream add column settings text not null default '{}'`,
+      `alter table streams_shard add column opened_ms bigint`,
+      `alter table streams_shard add column parent text`,
+      `alter table streams_shard add column adjacent_parent text`,
+      `alter table streams_shard add column closed_ms bigint`,
+      `alter table streams_shard add column end_offset bigint`,
+    ],
+  },
 ];
 
 interface Tables {
@@ -29,6 +43,7 @@ interface Tables {
     mode: string;
     internal: number;
     tags: string;
+    settings: string;
   };
   streams_shard: {
     uid: number;
@@ -36,6 +51,13 @@ interface Tables {
     shard_id: string;
     hash_key_start: string;
     hash_key_end: string;
+    /** Null for a shard as old as its stream, from before there was resharding. */
+    opened_ms: number | null;
+    parent: string | null;
+    adjacent_parent: string | null;
+    /** Both null while the shard is open. */
+    closed_ms: number | null;
+    end_offset: number | null;
   };
   streams_hold: { uid: number; holder: string; held_offset: number };
   streams_counter: { name: string; next_value: number };
@@ -47,15 +69,31 @@ export interface StoredShard {
   readonly shardId: string;
   readonly hashKeyStart: bigint;
   readonly hashKeyEnd: bigint;
+  readonly openedMs: number;
+  readonly parentShardId?: string | undefined;
+  readonly adjacentParentShardId?: string | undefined;
+  /** `endOffset` is the offset after its last record. */
+  readonly closed?: { readonly atMs: number; readonly endOffset: number } | undefined;
+}
+
+export interface StoredReshard {
+  readonly atMs: number;
+  /** Open shards that are closed, with the offsets after their last records. */
+  readonly closed: readonly { readonly uid: number; readonly endOffset: number }[];
+  /** Without uids, in the order of their making; those that are closed at once never had a record. */
+  readonly opened: readonly (Omit<StoredShard, 'uid' | 'closed'> & { readonly isClosed: boolean })[];
+  /** Stored with it. */
+  readonly settings: StreamSettings;
 }
 
 export interface StoredStream {
   readonly name: string;
   readonly createdMs: number;
   readonly retentionHours: number;
-  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
+  readonly mode: StreamMode;
   readonly internal: boolean;
   readonly tags: Readonly<Record<string, string>>;
+  readonly settings: StreamSettings;
   readonly shards: readonly StoredShard[];
 }
 
@@ -94,12 +132,8 @@ export class StreamStore {
         mode: row.mode === 'ON_DEMAND' ? 'ON_DEMAND' : 'PROVISIONED',
         internal: row.internal === 1,
         tags: JSON.parse(row.tags) as Record<string, string>,
-        shards: (shardsOf.get(row.name) ?? []).map((shard) => ({
-          uid: shard.uid,
-          shardId: shard.shard_id,
-          hashKeyStart: BigInt(shard.hash_key_start),
-          hashKeyEnd: BigInt(shard.hash_key_end),
-        })),
+        settings: { ...DEFAULT_SETTINGS, ...(JSON.parse(row.settings) as Partial<StreamSettings>) },
+        shards: (shardsOf.get(row.name) ?? []).map((shard) => shardFrom(shard, row.created_ms)),
       })),
       holds: holds.map((row) => ({ uid: row.uid, holder: row.holder, offset: row.held_offset })),
       removed: removed.map((row) => ({ first: row.first_segment, last: row.last_segment })),
@@ -112,17 +146,7 @@ export class StreamStore {
     shards: readonly Omit<StoredShard, 'uid'>[],
   ): Promise<StoredShard[]> {
     return this.#meta.transaction(async (tx: Kysely<Tables>) => {
-      const counter = await tx
-        .selectFrom('streams_counter')
-        .selectAll()
-        .where('name', '=', 'shard-uid')
-        .executeTakeFirstOrThrow();
-      const first = counter.next_value;
-      await tx
-        .updateTable('streams_counter')
-        .set({ next_value: first + shards.length })
-        .where('name', '=', 'shard-uid')
-        .execute();
+      const first = await takeUids(tx, shards.length);
       await tx
         .insertInto('streams_stream')
         .values({
@@ -132,21 +156,62 @@ export class StreamStore {
           mode: stream.mode,
           internal: stream.internal ? 1 : 0,
           tags: JSON.stringify(stream.tags),
+          settings: JSON.stringify(stream.settings),
         })
         .execute();
       const stored = shards.map((shard, index) => ({ ...shard, uid: first + index }));
-      for (let start = 0; start < stored.length; start += ROWS_PER_INSERT) {
-        const rows = stored.slice(start, start + ROWS_PER_INSERT).map((shard) => ({
-          uid: shard.uid,
-          stream: stream.name,
-          shard_id: shard.shardId,
-          hash_key_start: String(shard.hashKeyStart),
-          hash_key_end: String(shard.hashKeyEnd),
-        }));
-        await tx.insertInto('streams_shard').values(rows).execute();
-      }
+      await insertShards(tx, stream.name, stored);
       return stored;
     });
+  }
+
+  /** Closes and opens shards in one step; gives the opened with their uids, which are above all that were given before. */
+  async reshard(name: string, change: StoredReshard): Promise<StoredShard[]> {
+    return this.#meta.transaction(async (tx: Kysely<Tables>) => {
+      const first = await takeUids(tx, change.opened.length);
+      for (const { uid, endOffset } of change.closed)
+        await tx
+          .updateTable('streams_shard')
+          .set({ closed_ms: change.atMs, end_offset: endOffset })
+          .where('uid', '=', uid)
+          .execute();
+      const closed = { atMs: change.atMs, endOffset: 0 };
+      const stored = change.opened.map(({ isClosed, ...shard }, index) => ({
+        ...shard,
+        uid: first + index,
+        closed: isClosed ? closed : undefined,
+      }));
+      await insertShards(tx, name, stored);
+      await tx
+        .updateTable('streams_stream')
+        .set({ settings: JSON.stringify(change.settings) })
+        .where('name', '=', name)
+        .execute();
+      return stored;
+    });
+  }
+
+  /** Forgets closed shards whose records expired. */
+  async removeShards(uids: readonly number[]): Promise<void> {
+    await this.#meta.transaction(async (tx: Kysely<Tables>) => {
+      for (let start = 0; start < uids.length; start += ROWS_PER_INSERT) {
+        const some = uids.slice(start, start + ROWS_PER_INSERT);
+        await tx.deleteFrom('streams_hold').where('uid', 'in', some).execute();
+        await tx.deleteFrom('streams_shard').where('uid', 'in', some).execute();
+      }
+    });
+  }
+
+  async configure(
+    name: string,
+    { mode, settings }: { readonly mode: StreamMode; readonly settings: StreamSettings },
+  ): Promise<void> {
+    await this.#meta
+      .tables<Tables>()
+      .updateTable('streams_stream')
+      .set({ mode, settings: JSON.stringify(settings) })
+      .where('name', '=', name)
+      .execute();
   }
 
   async delete(name: string): Promise<void> {
@@ -155,6 +220,7 @@ export class StreamStore {
       await tx.deleteFrom('streams_hold').where('uid', 'in', uids).execute();
       await tx.deleteFrom('streams_shard').where('stream', '=', name).execute();
       await tx.deleteFrom('streams_stream').where('name', '=', name).execute();
+      await removeConsumersOf(tx.withTables<ConsumerTables>(), name);
     });
   }
 
@@ -207,3 +273,55 @@ export class StreamStore {
 
 /** Keeps statements below the engines' bounds on parameters. */
 const ROWS_PER_INSERT = 500;
+
+async function takeUids(tx: Kysely<Tables>, count: number): Promise<number> {
+  const counter = await tx
+    .selectFrom('streams_counter')
+    .selectAll()
+    .where('name', '=', 'shard-uid')
+    .executeTakeFirstOrThrow();
+  await tx
+    .updateTable('streams_counter')
+    .set({ next_value: counter.next_value + count })
+    .where('name', '=', 'shard-uid')
+    .execute();
+  return counter.next_value;
+}
+
+async function insertShards(
+  tx: Kysely<Tables>,
+  stream: string,
+  shards: readonly StoredShard[],
+): Promise<void> {
+  for (let start = 0; start < shards.length; start += ROWS_PER_INSERT) {
+    const rows = shards.slice(start, start + ROWS_PER_INSERT).map((shard) => ({
+      uid: shard.uid,
+      stream,
+      shard_id: shard.shardId,
+      hash_key_start: String(shard.hashKeyStart),
+      hash_key_end: String(shard.hashKeyEnd),
+      opened_ms: shard.openedMs,
+      parent: shard.parentShardId ?? null,
+      adjacent_parent: shard.adjacentParentShardId ?? null,
+      closed_ms: shard.closed?.atMs ?? null,
+      end_offset: shard.closed?.endOffset ?? null,
+    }));
+    await tx.insertInto('streams_shard').values(rows).execute();
+  }
+}
+
+function shardFrom(row: Tables['streams_shard'], streamCreatedMs: number): StoredShard {
+  return {
+    uid: row.uid,
+    shardId: row.shard_id,
+    hashKeyStart: BigInt(row.hash_key_start),
+    hashKeyEnd: BigInt(row.hash_key_end),
+    openedMs: row.opened_ms ?? streamCreatedMs,
+    parentShardId: row.parent ?? undefined,
+    adjacentParentShardId: row.adjacent_parent ?? undefined,
+    closed:
+      row.closed_ms === null || row.end_offset === null
+        ? undefined
+        : { atMs: row.closed_ms, endOffset: row.end_offset },
+  };
+}

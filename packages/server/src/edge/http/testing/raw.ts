@@ -40,11 +40,12 @@ export async function post(
     body,
   });
   const text = await response.text();
-  const error = text === '' ? {} : (JSON.parse(text) as { __type?: string; message?: string });
+  const error =
+    text === '' ? {} : (JSON.parse(text) as { __type?: string; message?: string; Message?: string });
   return {
     status: response.status,
     type: error.__type ?? '',
-    message: error.message ?? '',
+    message: error.message ?? error.Message ?? '',
     body: text,
     headers: response.headers,
   };

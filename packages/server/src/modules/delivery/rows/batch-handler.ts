@@ -53,6 +53,7 @@ export class BatchHandler {
       rows: close(files.rows, encoder.rows, encoder.rowCount),
       rejected: close(files.rejected, encoder.rejected, encoder.rejectedCount),
       rejectedOffsets: encoder.rejectedOffsets,
+      rejectedParts: encoder.rejectedParts,
       rejectedByCode: encoder.rejectedByCode,
       fieldsIgnored: encoder.fieldsIgnored,
       addColumnsJson: addedColumns.length === 0 ? undefined : JSON.stringify(addedColumns),

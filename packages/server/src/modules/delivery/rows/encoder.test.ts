@@ -241,6 +241,7 @@ test('a rejected row says where the record came from and holds it whole', () => 
     stream: 'clicks',
     shard_id: 'shardId-000000000000',
     sequence_number: '49000000000000000001000000000000000000',
+    sub_sequence_number: null,
     partition_key: 'key',
     arrival_time: '2026-01-02T00:00:00.000Z',
     data: '{"a":"x"}',

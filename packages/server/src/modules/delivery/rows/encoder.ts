@@ -1,9 +1,11 @@
 /**
  * One batch of records into lines of NDJSON: rows for the table, and rows about the records that are refused. A record
- * is atomic: when any object in it is refused, the whole of it is (D6 in SPEC.md).
+ * is atomic: when any object in it is refused, the whole of it is (D6 in SPEC.md). An aggregated record of the Kinesis
+ * Producer Library is as many records as it holds; it counts as one only where it can't be taken apart.
  */
 import type { StructField } from '@sluice/delta';
 import type { BatchRequest, OffsetRange, RecordsToWrite } from '../../../ports/row-writer.ts';
+import { deaggregate, isAggregated, type Part } from '../../../base/aggregated-record.ts';
 import { sequenceNumberOf } from '../../streams/index.ts';
 import { castField, castFor, fold, membersOf, type Cast, type CastNotes } from './casts.ts';
 import { inferField } from './infer.ts';
@@ -23,8 +25,22 @@ interface Column {
   readonly cast: Cast;
 }
 
+/** A record of a user in an aggregated one. */
+interface PartOf {
+  readonly part: Part;
+  /** From 0: its sub-sequence number. */
+  readonly number: number;
+}
+
+interface Decided {
+  readonly to: number;
+  readonly rejected: readonly OffsetRange[];
+  readonly parts: ReadonlyMap<number, readonly OffsetRange[]>;
+}
+
 export class BatchEncoder {
   readonly rejectedOffsets = new Map<number, [number, number][]>();
+  readonly rejectedParts = new Map<number, [number, [number, number][]][]>();
   readonly rejectedByCode: Record<string, number> = {};
   readonly rows: LineBuffer;
   readonly rejected: LineBuffer;
@@ -33,7 +49,7 @@ export class BatchEncoder {
   fieldsIgnored = 0;
 
   readonly #request: BatchRequest;
-  readonly #decided: ReadonlyMap<number, { readonly to: number; readonly rejected: readonly OffsetRange[] }>;
+  readonly #decided: ReadonlyMap<number, Decided>;
   readonly #columns: Column[] = [];
   readonly #positions = new Map<string, number>();
   readonly #given: number;
@@ -41,7 +57,12 @@ export class BatchEncoder {
 
   constructor(request: BatchRequest, sinks: { readonly rows: LineSink; readonly rejected: LineSink }) {
     this.#request = request;
-    this.#decided = new Map(request.decided.map((shard) => [shard.uid, shard]));
+    this.#decided = new Map(
+      request.decided.map(({ uid, to, rejected, rejectedParts = [] }) => [
+        uid,
+        { to, rejected, parts: new Map(rejectedParts) },
+      ]),
+    );
     this.rows = new LineBuffer(sinks.rows);
     this.rejected = new LineBuffer(sinks.rejected);
     for (const field of fieldsOf(request.schemaJson)) this.#addColumn(field);
@@ -73,14 +94,38 @@ export class BatchEncoder {
     const start = run.bounds[record * 2 + 1]!;
     const end = run.bounds[record * 2 + 2]!;
     try {
-      if (isGzip(run.bytes, start, end)) {
-        const data = inflate(run.bytes.subarray(start, end));
-        this.#objects(data, 0, data.length);
-      } else this.#objects(run.bytes, start, end);
+      if (isAggregated(run.bytes, start, end)) this.#parts(run, record);
+      else this.#data(run.bytes, start, end);
     } catch (error) {
       if (!(error instanceof Rejection)) throw error;
       this.#reject(run, record, error);
     }
+  }
+
+  #parts(run: RecordsToWrite, record: number): void {
+    const offset = run.firstOffset + record;
+    const read = deaggregate(run.bytes, run.bounds[record * 2 + 1]!, run.bounds[record * 2 + 2]!);
+    if (read.kind === 'malformed')
+      throw new Rejection('bad-aggregate', `the aggregated record can't be taken apart: ${read.reason}`);
+    if (read.parts.length === 0) throw new Rejection('empty-record', 'the aggregated record holds no record');
+    const decided = this.#decided.get(run.uid)?.parts.get(offset);
+    for (let number = 0; number < read.parts.length; number++) {
+      if (decided !== undefined && holds(decided, number)) continue;
+      const part = read.parts[number]!;
+      try {
+        this.#data(run.bytes, part.start, part.end);
+      } catch (error) {
+        if (!(error instanceof Rejection)) throw error;
+        this.#reject(run, record, error, { part, number });
+      }
+    }
+  }
+
+  #data(bytes: Uint8Array, start: number, end: number): void {
+    if (isGzip(bytes, start, end)) {
+      const data = inflate(bytes.subarray(start, end));
+      this.#objects(data, 0, data.length);
+    } else this.#objects(bytes, start, end);
   }
 
   #objects(bytes: Uint8Array, start: number, end: number): void {
@@ -184,10 +229,12 @@ export class BatchEncoder {
     );
   }
 
-  #reject(run: RecordsToWrite, record: number, { code, message }: Rejection): void {
+  #reject(run: RecordsToWrite, record: number, { code, message }: Rejection, of?: PartOf): void {
     const { bytes, bounds } = run;
     const offset = run.firstOffset + record;
-    const [keyStart, start, end] = [bounds[record * 2]!, bounds[record * 2 + 1]!, bounds[record * 2 + 2]!];
+    const keyStart = bounds[record * 2]!;
+    const dataStart = bounds[record * 2 + 1]!;
+    const { start, end } = of?.part ?? { start: dataStart, end: bounds[record * 2 + 2]! };
     const data = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
     const isText = isUtf8(data);
     const line = JSON.stringify({
@@ -197,7 +244,10 @@ export class BatchEncoder {
       stream: this.#request.stream,
       shard_id: run.shardId,
       sequence_number: sequenceNumberOf(run, offset),
-      partition_key: Buffer.from(bytes.buffer, bytes.byteOffset + keyStart, start - keyStart).toString(),
+      sub_sequence_number: of?.number ?? null,
+      partition_key:
+        of?.part.partitionKey ??
+        Buffer.from(bytes.buffer, bytes.byteOffset + keyStart, dataStart - keyStart).toString(),
       arrival_time: new Date(run.arrivalMs).toISOString(),
       data: isText ? data.toString() : null,
       data_base64: isText ? null : data.toString('base64'),
@@ -205,12 +255,26 @@ export class BatchEncoder {
     this.rejected.addText(`${line}\n`);
     this.rejectedCount++;
     this.rejectedByCode[code] = (this.rejectedByCode[code] ?? 0) + 1;
-    const ranges = this.rejectedOffsets.get(run.uid) ?? [];
-    this.rejectedOffsets.set(run.uid, ranges);
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] === offset - 1) last[1] = offset;
-    else ranges.push([offset, offset]);
+    if (of === undefined) extend(listOf(this.rejectedOffsets, run.uid), offset);
+    else {
+      const records = listOf(this.rejectedParts, run.uid);
+      if (records.at(-1)?.[0] !== offset) records.push([offset, []]);
+      extend(records.at(-1)![1], of.number);
+    }
   }
+}
+
+function listOf<Item>(lists: Map<number, Item[]>, uid: number): Item[] {
+  const list = lists.get(uid) ?? [];
+  lists.set(uid, list);
+  return list;
+}
+
+/** Numbers come rising. */
+function extend(ranges: [number, number][], number: number): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last[1] === number - 1) last[1] = number;
+  else ranges.push([number, number]);
 }
 
 function fieldsOf(schemaJson: string): readonly StructField[] {

@@ -2,6 +2,7 @@
 export const REJECT_CODES = [
   'not-utf8',
   'bad-gzip',
+  'bad-aggregate',
   'too-large',
   'malformed-json',
   'not-an-object',

@@ -3,6 +3,7 @@ import { assert } from '../../../base/assert.ts';
 import { md5Rest, md5Top } from './md5.ts';
 
 export const HASH_KEY_MAX = (1n << 128n) - 1n;
+const HASH_KEY = /^(0|[1-9]\d{0,38})$/;
 const LOW_96 = (1n << 96n) - 1n;
 
 export interface HashRange {
@@ -56,6 +57,13 @@ export class Router {
       else high = middle - 1;
     }
     return tops[low] === top ? this.#below(low, top, md5Rest()) : low;
+  }
+
+  /** By a hash key in decimal digits; undefined for what is none. */
+  ofText(hashKey: string): number | undefined {
+    if (!HASH_KEY.test(hashKey)) return undefined;
+    const value = BigInt(hashKey);
+    return value > HASH_KEY_MAX ? undefined : this.ofHash(value);
   }
 
   ofHash(hashKey: bigint): number {

@@ -149,6 +149,27 @@ export class Journal {
     this.#running ??= this.#run();
   }
 
+  /**
+   * Resolves, with its arrival, once all that was appended before is durable or refused for good: what was refused can't
+   * come back after it. Rejects as an append does.
+   */
+  async barrier(): Promise<number> {
+    this.admit(0);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const batch = {
+      buffer: markBatch({ position: 0, durableTo: 0, salt: 0, arrivalMs: 0 }),
+      shards: [],
+      counts: new Int32Array(0),
+      firstOffsets: new Float64Array(0),
+      arrivalMs: 0,
+      resolve,
+      reject,
+    };
+    this.append(batch);
+    await promise;
+    return batch.arrivalMs;
+  }
+
   /** Seals the active segment when it has records; for retention, which removes whole segments only. */
   async roll(): Promise<void> {
     this.#rollAsked = true;

@@ -34,6 +34,7 @@ import { openDataDirectory, writeFileDurably, type DataDirectory } from './data-
 import { AppError } from './errors.ts';
 import { LazyEngine } from './lazy-engine.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { startMqtt } from './mqtt.ts';
 
 /** Flags that were given, and the configuration file if one was named. */
 export type StartOptions = { readonly [Key in keyof Settings]?: Settings[Key] | undefined } & {
@@ -139,6 +140,13 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
     });
     return closedBefore(made, engine);
   });
+  const { mqttPort } = config;
+  const mqtt =
+    mqttPort === undefined
+      ? undefined
+      : await roles.start('mqtt', () =>
+          startMqtt({ ...config, mqttPort }, { ...shared, streams, identity, logger: log('mqtt') }),
+        );
   const edge = await roles.start('edge', () =>
     createHttpServer({
       host: config.host,
@@ -162,6 +170,7 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
         delivery,
         catalog,
         upkeep,
+        consumers: streams.consumers,
         maintenance: createTableMaintenance({ catalog }),
         logger: log('edge'),
         version: manifest.version,
@@ -179,9 +188,12 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
   );
 
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${edge.port}`;
-  const run = { pid: process.pid, url, dev: config.dev, startedMs: Date.now() };
+  const run = { pid: process.pid, url, mqtt: mqtt?.url, dev: config.dev, startedMs: Date.now() };
   writeFileDurably(directory.runFile, `${JSON.stringify(run)}\n`);
-  logger.info({ url, data: directory.root, startMs: Math.round(performance.now() - startedMs) }, 'ready');
+  logger.info(
+    { url, mqtt: mqtt?.url, data: directory.root, startMs: Math.round(performance.now() - startedMs) },
+    'ready',
+  );
 
   let closing: Promise<void> | undefined;
   return {

@@ -13,6 +13,7 @@ const empty: StatusReport = {
   deliveries: [],
   tables: [],
   upkeep: { tables: [] },
+  consumers: [],
 };
 const busy: StatusReport = {
   ...empty,
@@ -52,6 +53,7 @@ const busy: StatusReport = {
       },
     ],
   },
+  consumers: [{ stream: 'flights', name: 'app', shardsSubscribed: 3, shards: 4, lagRecords: 20, lagMs: 700 }],
 };
 
 test('an empty server says what to do', () => {
@@ -83,6 +85,11 @@ test('a busy server shows lag, rates and what fails', () => {
     ' stream  │ shards │ records │ per s │ kept',
     '─────────┼────────┼─────────┼───────┼──────',
     ' flights │      4 │  12,000 │   500 │  1 d',
+    '',
+    'Consumers',
+    ' consumer │ stream  │ subscribed │ waiting │    lag',
+    '──────────┼─────────┼────────────┼─────────┼────────',
+    ' app      │ flights │     3 of 4 │      20 │ 700 ms',
     '',
     'Deliveries',
     ' delivery │ table │ state     │   lag │ waiting │ delivered │ per s │ rejected',

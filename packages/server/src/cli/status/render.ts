@@ -30,6 +30,9 @@ export function renderStatus(
       none: 'none yet: CreateStream makes one, or try "sluice demo"',
     }),
     '',
+    ...(report.consumers.length === 0
+      ? []
+      : [...section('Consumers', consumers(now, terminal), terminal, { none: 'none' }), '']),
     ...section('Deliveries', deliveries(now, terminal, before), terminal, { none: 'none' }),
     ...failures(report, terminal),
     '',
@@ -90,6 +93,22 @@ function streams({ report, atMs }: Moment, before?: Moment): Section {
         count(stream.records),
         ...(rated ? [count(rate)] : []),
         duration(stream.retentionHours * 3_600_000),
+      ];
+    }),
+  };
+}
+
+function consumers({ report }: Moment, { paint }: Terminal): Section {
+  return {
+    columns: [left('consumer'), left('stream'), right('subscribed'), right('waiting'), right('lag')],
+    rows: report.consumers.map((consumer) => {
+      const lag = consumer.lagRecords === 0 ? 'none' : duration(consumer.lagMs);
+      return [
+        printable(consumer.name),
+        printable(consumer.stream),
+        `${count(consumer.shardsSubscribed)} of ${count(consumer.shards)}`,
+        consumer.lagRecords === 0 ? '' : count(consumer.lagRecords),
+        consumer.lagMs > LAG_MS_NOTABLE ? paint('yellow', lag) : lag,
       ];
     }),
   };

@@ -13,7 +13,8 @@ export async function readStatus(connection: Connection): Promise<StatusReport> 
       hint: 'Check the URL: another program may listen there.',
     });
   }
-  const { version, uptimeMs, roles, streams, deliveries, tables, upkeep } = answer as Partial<StatusReport>;
+  const { version, uptimeMs, roles, streams, deliveries, tables, upkeep, consumers } =
+    answer as Partial<StatusReport>;
   return {
     version: version ?? '?',
     uptimeMs: uptimeMs ?? 0,
@@ -22,5 +23,6 @@ export async function readStatus(connection: Connection): Promise<StatusReport> 
     deliveries: deliveries ?? [],
     tables: tables ?? [],
     upkeep: upkeep ?? { tables: [] },
+    consumers: consumers ?? [],
   };
 }

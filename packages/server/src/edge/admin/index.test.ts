@@ -41,6 +41,7 @@ function routes(roles: () => RoleState[]) {
     delivery: { progress: async () => [] },
     catalog: { overview: async () => [] },
     upkeep: { status: () => ({ tables: [] }) },
+    consumers: { facts: () => [] },
     maintenance: NO_MAINTENANCE,
     logger: testLogger(),
     version: '0.1.0',

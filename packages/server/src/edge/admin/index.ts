@@ -7,7 +7,7 @@ import type {
   UpkeepStatus,
 } from '../../modules/catalog/index.ts';
 import type { Delivery, DeliveryProgress } from '../../modules/delivery/index.ts';
-import type { StreamDescription, Streams } from '../../modules/streams/index.ts';
+import type { ConsumerFacts, Consumers, StreamDescription, Streams } from '../../modules/streams/index.ts';
 import type { Logger } from '../../ports/observe.ts';
 import type { Route } from '../http/index.ts';
 import { createTableRoutes } from './tables.ts';
@@ -23,6 +23,7 @@ export interface AdminOptions {
   readonly delivery: Pick<Delivery, 'progress'>;
   readonly catalog: Pick<Catalog, 'overview'>;
   readonly upkeep: Pick<Upkeep, 'status'>;
+  readonly consumers: Pick<Consumers, 'facts'>;
   readonly maintenance: TableMaintenance;
   readonly logger: Logger;
   readonly version: string;
@@ -45,6 +46,19 @@ export interface ServerStatus {
   readonly deliveries: readonly DeliveryProgress[];
   readonly tables: readonly TableOverview[];
   readonly upkeep: UpkeepStatus;
+  /** Consumers with enhanced fan-out. */
+  readonly consumers: readonly ConsumerStatus[];
+}
+
+export interface ConsumerStatus {
+  readonly stream: string;
+  readonly name: string;
+  /** Subscribed now, of those that it subscribed to since the start of the process. */
+  readonly shardsSubscribed: number;
+  readonly shards: number;
+  readonly lagRecords: number;
+  /** Of the shard that is furthest behind. */
+  readonly lagMs: number;
 }
 
 export interface StreamStatus {
@@ -108,6 +122,7 @@ async function status(options: AdminOptions): Promise<ServerStatus> {
     deliveries,
     tables,
     upkeep: options.upkeep.status(),
+    consumers: options.consumers.facts().map(consumerStatus),
   };
 }
 
@@ -122,6 +137,15 @@ function allStreams(streams: Pick<Streams, 'list'>): StreamDescription[] {
     if (!page.more || page.streams.length === 0) return found;
   }
 }
+
+const consumerStatus = ({ stream, consumer, shards }: ConsumerFacts): ConsumerStatus => ({
+  stream,
+  name: consumer,
+  shardsSubscribed: shards.filter(({ subscribed }) => subscribed).length,
+  shards: shards.length,
+  lagRecords: shards.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
+  lagMs: Math.max(0, ...shards.map(({ lagMs }) => lagMs)),
+});
 
 const streamStatus = ({
   name,

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './errors.ts';
+import { checkMqtt, mqttSettings } from './mqtt.ts';
 
 const settings = z.strictObject({
   /** Directory that holds every byte of this server. */
@@ -23,12 +24,18 @@ const settings = z.strictObject({
     .default('000000000000'),
   /** `aws` holds streams to what Amazon Kinesis gives a shard; `off` to what the machine can do. */
   limits: z.enum(['off', 'aws']).default('off'),
+  /** Where MQTT is served; not at all without it. 0 takes a free port. */
+  mqttPort: z.coerce.number().int().min(0).max(65_535).optional(),
+  /** PEM files: MQTT over TLS. */
+  mqttCert: z.string().min(1).optional(),
+  mqttKey: z.string().min(1).optional(),
+  mqtt: mqttSettings.optional(),
 });
 
 export type Config = z.infer<typeof settings>;
 export type Settings = z.input<typeof settings>;
 
-const ENVIRONMENT: Readonly<Record<keyof Config, string>> = {
+const ENVIRONMENT: Readonly<Record<Exclude<keyof Config, 'mqtt'>, string>> = {
   data: 'SLUICE_DATA',
   port: 'SLUICE_PORT',
   host: 'SLUICE_HOST',
@@ -36,6 +43,9 @@ const ENVIRONMENT: Readonly<Record<keyof Config, string>> = {
   logLevel: 'SLUICE_LOG_LEVEL',
   account: 'SLUICE_ACCOUNT',
   limits: 'SLUICE_LIMITS',
+  mqttPort: 'SLUICE_MQTT_PORT',
+  mqttCert: 'SLUICE_MQTT_CERT',
+  mqttKey: 'SLUICE_MQTT_KEY',
 };
 
 export interface ConfigSources {
@@ -67,6 +77,7 @@ export function loadConfig({ flags, environment, file }: ConfigSources): Config 
       hint: 'Leave out --dev to serve other machines with signed requests, or leave out --host.',
     });
   }
+  checkMqtt(config, isLoopback(config.host));
   return { ...config, data: resolve(config.data) };
 }
 

@@ -14,6 +14,7 @@ export type RoleName =
   | 'upkeep'
   | 'delivery'
   | 'query'
+  | 'mqtt'
   | 'edge';
 export type RoleState = 'starting' | 'running' | 'failed' | 'stopping' | 'stopped';
 

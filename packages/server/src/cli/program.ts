@@ -65,6 +65,9 @@ function addStart(program: Command): void {
     .option('--port <port>', 'port of all protocols; 0 takes a free one (default: 4566)', port)
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--dev', 'accept any AWS credentials; on loopback only')
+    .option('--mqtt-port <port>', 'also take messages of MQTT 3.1.1 and 5 at this port (default: off)', port)
+    .option('--mqtt-cert <file>', 'certificate (PEM) for MQTT over TLS')
+    .option('--mqtt-key <file>', 'key (PEM) of that certificate')
     .option('--config <file>', 'JSON file with settings')
     .addOption(
       new Option('--log-level <level>', 'what to log on standard error (default: info)').choices([
@@ -85,6 +88,10 @@ ${examples([
   ['sluice start', 'keep everything in ./.sluice'],
   ['sluice start --data /var/lib/sluice --host 0.0.0.0', 'serve other machines (signatures are verified)'],
   ['sluice start --dev --port 0', 'for tests: any credentials, a free port'],
+  [
+    'sluice start --mqtt-port 1883 --config sluice.json',
+    'devices publish by the routes of the file (docs/mqtt.md)',
+  ],
 ])}`,
     )
     .action(async (flags: StartFlags) => {

@@ -5,7 +5,7 @@
  */
 import type { SqlSession } from '../../engine.ts';
 import { assert, DeltaError } from '../../errors.ts';
-import { quoteIdentifier, quoteText } from '../../scan/quote.ts';
+import { quoteIdentifier, textExpression } from '../../scan/quote.ts';
 import { duckDbType } from '../../schema/duckdb-types.ts';
 import type { DataType, StructType } from '../../schema/types.ts';
 
@@ -62,7 +62,7 @@ export async function curveOrder(
   const { columns, source, rows } = options;
   const [only] = columns;
   assert(only !== undefined, 'a curve goes through at least one column');
-  if (columns.length === 1) return expressionOf(only);
+  if (columns.length === 1) return plainOrder(only);
   const bits = bitsPerColumn(rows, columns.length);
   const bounds = await rangeBounds(session, { source, columns, ranges: 2 ** bits });
   const type = keyType(bits * columns.length);
@@ -120,14 +120,21 @@ function rangeCase(column: CurveColumn, bounds: readonly string[], leaf: (range:
   const tree = (first: number, last: number): string => {
     if (first === last) return leaf(first);
     const middle = (first + last + 1) >> 1;
-    const bound = `CAST(${quoteText(bounds[middle - 1] ?? '')} AS ${type})`;
+    const bound = `CAST(${textExpression(bounds[middle - 1] ?? '')} AS ${type})`;
     return `CASE WHEN ${value} < ${bound} THEN ${tree(first, middle - 1)} ELSE ${tree(middle, last)} END`;
   };
   return `(${tree(0, bounds.length)})`;
 }
 
-function expressionOf(column: CurveColumn): string {
-  return column.path.map(quoteIdentifier).join('.');
+/** A column that DuckDB sorts by comes out with every -0.0 made 0.0; an expression of it does not. */
+function plainOrder(column: CurveColumn): string {
+  const isFloat = column.type === 'double' || column.type === 'float';
+  return isFloat ? `(${expressionOf(column)} + 0)` : expressionOf(column);
+}
+
+function expressionOf({ path: [first = '', ...members] }: CurveColumn): string {
+  // In parentheses, so that a member can't be taken for a column of a relation.
+  return [`(${quoteIdentifier(first)})`, ...members.map(quoteIdentifier)].join('.');
 }
 
 function resolve(name: string, schema: StructType): { path: string[]; type: DataType } | undefined {

@@ -17,11 +17,14 @@ export interface Fingerprint {
   readonly tail: string;
 }
 
-export interface Checkpoint extends Fingerprint {
-  readonly flow: string;
-  readonly path: string;
+export interface FileId {
   readonly dev: number;
   readonly ino: number;
+}
+
+export interface Checkpoint extends Fingerprint, FileId {
+  readonly flow: string;
+  readonly path: string;
   /** All before it is delivered. */
   readonly offset: number;
   readonly seenMs: number;
@@ -77,6 +80,13 @@ export class Checkpoints {
 
   of(flow: string): Checkpoint[] {
     return [...this.#files.values()].filter((file) => file.flow === flow);
+  }
+
+  /** The file is there still: its checkpoint lives on. */
+  touch(flow: string, file: FileId): void {
+    const key = keyOf({ flow, ...file });
+    const known = this.#files.get(key);
+    if (known !== undefined) this.#files.set(key, { ...known, seenMs: Date.now() });
   }
 
   /** Durable on return. */
@@ -172,6 +182,6 @@ export class Checkpoints {
   }
 }
 
-function keyOf({ flow, dev, ino }: Checkpoint): string {
+function keyOf({ flow, dev, ino }: FileId & { readonly flow: string }): string {
   return `${flow}\n${dev}:${ino}`;
 }

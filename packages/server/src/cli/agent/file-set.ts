@@ -1,12 +1,12 @@
 /** The files of one flow: found by its pattern, followed by their inodes through rotation by name and by copy. */
 import { glob, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Checkpoint, Checkpoints } from './checkpoints.ts';
+import type { Checkpoint, Checkpoints, FileId } from './checkpoints.ts';
 import { idOf, type FlowConfig } from './config.ts';
 import { CLOSE_MS, COPY_WAIT_MS, DIRECTORY_ENTRIES_MAX, FILES_PER_FLOW_MAX, IDLE_MS } from './limits.ts';
 import type { FlowMetrics } from './metrics.ts';
 import type { SplitterOptions } from './splitter.ts';
-import { isCopyOf, TrackedFile, type FileId, type Known } from './tracked-file.ts';
+import { isCopyOf, TrackedFile, type Known } from './tracked-file.ts';
 
 interface Found extends FileId {
   readonly path: string;
@@ -83,6 +83,7 @@ export class FileSet {
     const isNew = this.#isFirstScan && !checkpoints.knows(this.#flow);
     const begun: Checkpoint[] = [];
     for (const each of found) {
+      checkpoints.touch(this.#flow, each);
       const known = this.#files.get(keyOf(each));
       if (known !== undefined) {
         known.path = each.path;

@@ -218,14 +218,14 @@ export class Flow {
     const batch = this.#batch;
     if (batch.length === 0) return;
     const { sender, checkpoints, metrics } = this.#options;
-    const ends = new Map(batch.map(({ file, end }) => [file, end]));
-    const reached = [];
-    for (const [file, end] of ends) reached.push(await file.deliver(end, this.#id));
-    await checkpoints.save(this.#id, reached);
     await sender.send(
       batch.map((record) => record.data),
       abandon,
     );
+    const ends = new Map(batch.map(({ file, end }) => [file, end]));
+    const reached = [];
+    for (const [file, end] of ends) reached.push(await file.deliver(end, this.#id));
+    await checkpoints.save(this.#id, reached);
     metrics.add('batches', 1);
     metrics.add('records', batch.length);
     metrics.add(

@@ -4,14 +4,9 @@
  */
 import { hash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
-import type { Checkpoint, Fingerprint } from './checkpoints.ts';
+import type { Checkpoint, FileId, Fingerprint } from './checkpoints.ts';
 import { FINGERPRINT_BYTES, READ_BYTES } from './limits.ts';
 import { RecordSplitter, type SplitterOptions } from './splitter.ts';
-
-export interface FileId {
-  readonly dev: number;
-  readonly ino: number;
-}
 
 /** `lost`: its name leads to another file now, and it wasn't open. */
 export type ReadOutcome = 'read' | 'end' | 'truncated' | 'lost';

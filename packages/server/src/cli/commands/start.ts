@@ -7,6 +7,9 @@ export interface StartFlags {
   readonly host?: string;
   readonly dev?: boolean;
   readonly config?: string;
+  readonly mqttPort?: number;
+  readonly mqttCert?: string;
+  readonly mqttKey?: string;
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 

@@ -4,6 +4,7 @@ import { crc32, gzipSync } from 'node:zlib';
 import { decodeCbor, encodeCbor } from '../aws-cbor/index.ts';
 import type { HttpServer } from '../http/index.ts';
 import { echo, startTestServer, trivialService } from '../http/testing/fixture.ts';
+import { CBOR_1_1, RPC_V2_CBOR } from './cbor-wire.ts';
 import { blob, string, structure, timestamp, type RequestContext } from './index.ts';
 
 const ANSWER = structure({
@@ -198,5 +199,17 @@ test('the RPC v2 protocol is told by path and header together', async () => {
     assert.equal((await send('/service/x', header)).status, 404);
   } finally {
     await server.close();
+  }
+});
+
+test('a timestamp that is sent counts milliseconds in AWS CBOR and seconds in RPC v2', () => {
+  const shape = structure({ At: timestamp() });
+  const at = (seconds: number, timestampsPerSecond: 1 | 1000) =>
+    encodeCbor({ At: seconds }, { timestampMembers: new Set(['At']), timestampsPerSecond });
+  for (const [wire, perSecond] of [
+    [CBOR_1_1, 1000],
+    [RPC_V2_CBOR, 1],
+  ] as const) {
+    assert.deepEqual(wire.decode(at(CREATED_SECONDS, perSecond), shape).input, { At: CREATED_SECONDS });
   }
 });

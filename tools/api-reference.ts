@@ -211,21 +211,27 @@ function headText(node: Node & { readonly body?: Node | undefined }): string {
     .trim()};`;
 }
 
+/** What the compiler's types leave out of a class element. */
+type Member = ClassElement & { readonly name?: Node; readonly modifierFlags: number };
+
 function membersOf(project: Project, node: ClassDeclaration): Entry['members'] {
-  return node.members.filter(isPublic).map((member) => {
-    const symbol = member.name === undefined ? undefined : project.checker.getSymbolAtLocation(member.name);
-    const name = member.name === undefined ? 'constructor' : sourceOf(member.name);
-    const isStatic = (member.modifierFlags & ModifierFlags.Static) !== 0;
-    const className = node.name === undefined ? '' : sourceOf(node.name);
-    return {
-      title: name === 'constructor' ? `new ${className}` : isStatic ? `${className}.${name}` : `.${name}`,
-      doc: docOf(project.checker, { symbol, node: member }),
-      code: memberText(member),
-    };
-  });
+  return node.members
+    .filter((member) => isClassElement(member))
+    .filter(isPublic)
+    .map((member) => {
+      const symbol = member.name === undefined ? undefined : project.checker.getSymbolAtLocation(member.name);
+      const name = member.name === undefined ? 'constructor' : sourceOf(member.name);
+      const isStatic = (member.modifierFlags & ModifierFlags.Static) !== 0;
+      const className = node.name === undefined ? '' : sourceOf(node.name);
+      return {
+        title: name === 'constructor' ? `new ${className}` : isStatic ? `${className}.${name}` : `.${name}`,
+        doc: docOf(project.checker, { symbol, node: member }),
+        code: memberText(member),
+      };
+    });
 }
 
-function isClassElement(node: Node): node is ClassElement {
+function isClassElement(node: Node): node is Member {
   return CLASS_ELEMENTS.has(node.kind);
 }
 
@@ -237,13 +243,13 @@ const CLASS_ELEMENTS: ReadonlySet<SyntaxKind> = new Set([
   SyntaxKind.SetAccessor,
 ]);
 
-function isPublic(member: ClassElement): boolean {
+function isPublic(member: Member): boolean {
   if (member.name?.kind === SyntaxKind.PrivateIdentifier) return false;
   if ((member.modifierFlags & (ModifierFlags.Private | ModifierFlags.Protected)) !== 0) return false;
   return !/@internal\b/.test(commentBefore(member) ?? '');
 }
 
-function memberText(member: ClassElement): string {
+function memberText(member: Member): string {
   const text = headText(member)
     .replace(/^override /, '')
     .replace(/^\*/, '')

@@ -1,6 +1,7 @@
 /**
- * `npm run demo|test|test:clients|check|sim|bench`: installs what is missing, puts the repository's tools first on PATH, and runs
- * the job with the pinned Node. Plain JavaScript that Node 20 runs, and that needs nothing installed.
+ * `npm run demo|test|test:clients|test:foreign|check|sim|bench`: installs what is missing, puts the repository's tools
+ * first on PATH, and runs the job with the pinned Node. Plain JavaScript that Node 20 runs, and that needs nothing
+ * installed.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const JOBS = {
   demo: ['packages/server/bin/sluice.mjs', 'demo'],
   test: ['tools/jobs/test.ts'],
+  'test:foreign': ['tools/jobs/test-foreign.ts'],
   'test:clients': ['tools/jobs/clients.ts'],
   check: ['tools/jobs/check.ts'],
   bench: ['tools/jobs/bench.ts'],

@@ -37,7 +37,8 @@ const engineRules = Object.entries(ENGINES).map(([name, allowed]) => ({
   to: { path: `node_modules/${name}/` },
 }));
 
-const TEST = '(\\.test\\.ts|\\.contract\\.ts|\\.sim\\.ts)$|/testing/|packages/server/(sim|bench|test)/';
+const TEST =
+  '(\\.test\\.ts|\\.contract\\.ts|\\.sim\\.ts)$|/testing/|packages/server/(sim|bench|test)/|packages/sdk/test/';
 
 export const RULES = [
   {
@@ -111,6 +112,12 @@ export const RULES = [
     to: { path: 'packages/(server|conformance)/' },
   },
   {
+    name: 'sdk-knows-no-server',
+    severity: 'error',
+    from: { path: 'packages/sdk/' },
+    to: { path: 'packages/(server|conformance|delta)/' },
+  },
+  {
     name: 'conformance-knows-no-server',
     severity: 'error',
     from: { path: 'packages/conformance/' },
@@ -127,7 +134,10 @@ export const RULES = [
   {
     name: 'sqlite-has-its-adapters',
     severity: 'error',
-    from: { path: 'packages/', pathNot: `${server('adapters/(sqlite|process-lock)/')}|${TEST}` },
+    from: {
+      path: 'packages/',
+      pathNot: `${server('adapters/(sqlite|process-lock)/')}|packages/sdk/src/consumer/leases/|${TEST}`,
+    },
     to: { path: '^(node:)?sqlite$' },
   },
   {

@@ -1,10 +1,10 @@
 import { globSync } from 'node:fs';
 
-const UNIT_EXCLUDED = /\.(integration|crash|conformance|clients)\.test\.ts$/;
+const UNIT_EXCLUDED = /\.(integration|crash|conformance|clients|foreign)\.test\.ts$/;
 
 /** Paths of the test files of a tier, sorted; an empty tier is an error, so that a moved folder can't pass on nothing. */
 export function testFiles(
-  tier: 'unit' | 'integration' | 'crash' | 'conformance' | 'clients',
+  tier: 'unit' | 'integration' | 'crash' | 'conformance' | 'clients' | 'foreign',
 ): [string, ...string[]] {
   const all = globSync('{packages,tools}/**/*.test.ts', {
     exclude: (path) => path.includes('node_modules'),

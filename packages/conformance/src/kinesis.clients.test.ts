@@ -66,7 +66,7 @@ suite('Kinesis with the SDKs of other languages', () => {
     });
     test('the AWS CLI', async () => {
       const aws = join(await venv(), 'bin/aws');
-      const kinesis = async (...args: string[]): Promise<Record<string, never>> => {
+      const kinesis = async (...args: string[]): Promise<Record<string, unknown>> => {
         const output = await call(
           aws,
           ['kinesis', ...args, '--output', 'json', '--endpoint-url', target.url],
@@ -74,7 +74,7 @@ suite('Kinesis with the SDKs of other languages', () => {
             env: environmentOf(target),
           },
         );
-        return (output.trim() === '' ? {} : JSON.parse(output)) as Record<string, never>;
+        return (output.trim() === '' ? {} : JSON.parse(output)) as Record<string, unknown>;
       };
       const name = freshName('cli');
       const stream = ['--stream-name', name];

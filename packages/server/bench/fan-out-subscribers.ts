@@ -64,7 +64,7 @@ export function openSubscription(
   session.on('error', on.failed);
   const stream = session.request({ ':method': 'POST', ':path': '/', ...subscribeHeaders() });
   stream.on('response', ({ [constants.HTTP2_HEADER_STATUS]: status }) => {
-    if (status !== 200) on.failed(new Error(`status ${String(status)}`));
+    if (Number(status) !== 200) on.failed(new Error(`status ${String(status)}`));
   });
   stream.on('data', on.data).on('end', () => {
     session.close();

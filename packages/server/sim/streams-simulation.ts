@@ -10,6 +10,7 @@ import {
   type ShardState,
   type Streams,
 } from '../src/modules/streams/index.ts';
+import { createMemoryKeys } from '../src/modules/streams/testing/memory-keys.ts';
 import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.ts';
 import type { MetaStore } from '../src/ports/meta-store.ts';
 import { withBug, type Planted } from './streams-faults.ts';
@@ -39,15 +40,23 @@ const LIMITS = {
 
 type Log = Streams & { close(): Promise<void> };
 
-export async function simulateStreams(seed: number, bug?: Planted): Promise<readonly string[]> {
+export interface Variant {
+  readonly bug?: Planted;
+  /** Streams are encrypted, go over to other keys and back to none as time goes by. */
+  readonly encrypted?: boolean;
+}
+
+export async function simulateStreams(seed: number, variant: Variant = {}): Promise<readonly string[]> {
   const world = new World(seed);
-  return simulate(world, (meta) => new Run(world, meta, bug).run());
+  return simulate(world, (meta) => new Run(world, meta, variant).run());
 }
 
 class Run {
   readonly #world: World;
   readonly #meta: MetaStore;
   readonly #bug: Planted | undefined;
+  readonly #encrypted: boolean;
+  readonly #keys = createMemoryKeys();
   readonly #model = new StreamsModel();
   readonly #positions = new Map<number, number>();
   #log!: Log;
@@ -58,10 +67,11 @@ class Run {
   /** The first error that no fault explains. */
   #broken: Error | undefined;
 
-  constructor(world: World, meta: MetaStore, bug: Planted | undefined) {
+  constructor(world: World, meta: MetaStore, { bug, encrypted = false }: Variant) {
     this.#world = world;
     this.#meta = meta;
     this.#bug = bug;
+    this.#encrypted = encrypted;
   }
 
   async run(): Promise<void> {
@@ -77,6 +87,7 @@ class Run {
 
   async #act(): Promise<void> {
     const { random, clock, disk } = this.#world;
+    if (this.#encrypted && random.chance(0.03)) this.#encrypt();
     const dice = random.below(1_000);
     if (dice < 265) this.#append();
     else if (dice < 300) this.#reshard();
@@ -164,6 +175,20 @@ class Run {
     );
   }
 
+  #encrypt(): void {
+    const { random } = this.#world;
+    const { name } = random.pick(STREAMS);
+    const key = random.pick(['alias/a', 'alias/b']);
+    const life = this.#life;
+    const change = random.chance(0.7)
+      ? this.#log.startEncryption(name, { key, named: key })
+      : this.#log.stopEncryption(name);
+    change.then(
+      () => life === this.#life && this.#world.note(`encryption of ${name} changed`),
+      (error: { code?: string }) => life === this.#life && this.#unexpected(error, ['stream-in-use']),
+    );
+  }
+
   #read(): void {
     const { random } = this.#world;
     const shard = random.pick(this.#log.describe(random.pick(STREAMS).name).shards);
@@ -238,6 +263,7 @@ class Run {
         logger: quietLogger,
         metrics: quietMetrics,
         limits: LIMITS,
+        keys: this.#keys,
       });
       const outcome = opening.then(
         (log) => ({ log }),

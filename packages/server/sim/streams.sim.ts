@@ -2,3 +2,4 @@ import { registerSimulation } from './registry.ts';
 import { simulateStreams } from './streams-simulation.ts';
 
 registerSimulation('streams', (seed) => simulateStreams(seed));
+registerSimulation('streams-encrypted', (seed) => simulateStreams(seed, { encrypted: true }));

@@ -10,11 +10,15 @@ for (const bug of PLANTED)
   test(`the simulation notices the planted bug: ${bug}`, async () => {
     const failures: unknown[] = [];
     for (let seed = 1; seed <= SEEDS && failures.length === 0; seed++)
-      await simulateStreams(seed, bug).catch((error: unknown) => failures.push(error));
+      await simulateStreams(seed, { bug }).catch((error: unknown) => failures.push(error));
     assert.equal(failures.length, 1, `${SEEDS} seeds did not notice it`);
   });
 
 test('without a bug it passes, and a seed gives the same trace again', async () => {
   for (let seed = 1; seed <= 3; seed++)
-    assert.deepEqual(await simulateStreams(seed), await simulateStreams(seed));
+    for (const encrypted of [false, true])
+      assert.deepEqual(
+        await simulateStreams(seed, { encrypted }),
+        await simulateStreams(seed, { encrypted }),
+      );
 });

@@ -38,6 +38,8 @@ export interface DataDirectory {
   /** Says where a running server is: `{pid, url, dev, startedMs}`; removed at a clean stop. */
   readonly runFile: string;
   readonly credentialsFile: string;
+  /** Master keys of encrypted streams; absent until one is needed. */
+  readonly masterKeysFile: string;
   close(): void;
 }
 
@@ -69,6 +71,7 @@ export function openDataDirectory(root: string, options: OpenOptions = {}): Data
     temp: at('tmp'),
     runFile: at('run.json'),
     credentialsFile: at('root-credentials.json'),
+    masterKeysFile: at('master-keys.json'),
     close() {
       rmSync(at('run.json'), { force: true });
       lock.release();

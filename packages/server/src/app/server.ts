@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { LocalStore } from '@sluice/delta';
 import { createDuckDbSql } from '../adapters/duckdb-sql/index.ts';
+import { createLocalKeys } from '../adapters/local-keys/index.ts';
 import { createNodeDisk } from '../adapters/node-disk/index.ts';
 import { createSecretFile } from '../adapters/node-secret-file/index.ts';
 import { createLogger } from '../adapters/pino/index.ts';
@@ -63,6 +64,9 @@ export async function start({ config: file, ...flags }: StartOptions): Promise<R
   }
 }
 
+/** Not a setting: it is never in a file or in the arguments of a process. */
+const PASSPHRASE = 'SLUICE_MASTER_KEY_PASSPHRASE';
+
 /** For writing and rewriting tables; queries have a process of their own. */
 const TABLE_ENGINE = { memoryLimit: '1GB' };
 
@@ -91,6 +95,10 @@ async function serve(config: Config, directory: DataDirectory, startedMs: number
       meta,
       logger: log('streams'),
       capacity: config.limits,
+      keys: createLocalKeys({
+        file: createSecretFile(directory.masterKeysFile),
+        passphrase: process.env[PASSPHRASE] || undefined,
+      }),
       onFailed: (error) => failure.reject(error),
     }),
   );

@@ -13,7 +13,18 @@ const stream = (name: string): StreamDescription => ({
   mode: 'PROVISIONED',
   tags: {},
   internal: false,
-  shards: [{ uid: 1, shardId: 's', hashKeyStart: 0n, hashKeyEnd: 1n, trimOffset: 5, nextOffset: 12 }],
+  status: 'ACTIVE',
+  settings: {
+    recordBytesMax: 1_048_576,
+    shardLevelMetrics: [],
+    policy: undefined,
+    scalingsMs: [],
+    modeChangesMs: [],
+    encryption: undefined,
+  },
+  shards: [
+    { uid: 1, shardId: 's', hashKeyStart: 0n, hashKeyEnd: 1n, openedMs: 1, trimOffset: 5, nextOffset: 12 },
+  ],
 });
 
 const unexpected = () => Promise.reject(new Error('not expected'));

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { PlatformError } from '../../base/errors.ts';
 import type { QueryExecution, StartQuery } from '../../modules/query/index.ts';
 import { AwsError, type RequestContext } from '../aws-json/index.ts';
+import { JSON_1_1 } from '../aws-json/json-wire.ts';
 import { columnInfo } from './results.ts';
 import { createAthenaService, type AthenaOptions } from './index.ts';
 
@@ -11,6 +12,7 @@ const CONTEXT: RequestContext = {
   region: 'eu-west-1',
   requestId: 'request',
   signal: new AbortController().signal,
+  wire: JSON_1_1,
 };
 const EXECUTION: QueryExecution = {
   id: 'q1',

@@ -9,6 +9,7 @@ import type {
   DeliveryDescription,
 } from '../../modules/delivery/index.ts';
 import { AwsError, type RequestContext } from '../aws-json/index.ts';
+import { JSON_1_1 } from '../aws-json/json-wire.ts';
 import { createFirehoseService } from './index.ts';
 
 const CONTEXT: RequestContext = {
@@ -16,6 +17,7 @@ const CONTEXT: RequestContext = {
   region: 'eu-west-1',
   requestId: 'request',
   signal: new AbortController().signal,
+  wire: JSON_1_1,
 };
 const SAMPLE = SAMPLES.firehose.operations;
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Catalog, Table, TableInput } from '../../modules/catalog/index.ts';
 import type { RequestContext } from '../aws-json/index.ts';
+import { JSON_1_1 } from '../aws-json/json-wire.ts';
 import { createGlueService } from './index.ts';
 
 const CONTEXT: RequestContext = {
@@ -9,6 +10,7 @@ const CONTEXT: RequestContext = {
   region: 'eu-west-1',
   requestId: 'request',
   signal: new AbortController().signal,
+  wire: JSON_1_1,
 };
 
 function remembering() {

@@ -10,6 +10,7 @@ const ANSWER = structure({
   ShardId: string(),
   SequenceNumber: string(),
   FailedRecordCount: integer(),
+  EncryptionType: string(),
   Records: list(
     structure({
       ShardId: string(),
@@ -17,6 +18,7 @@ const ANSWER = structure({
       ApproximateArrivalTimestamp: timestamp(),
       Data: blob(),
       PartitionKey: string(),
+      EncryptionType: string(),
     }),
   ),
   NextShardIterator: string(),
@@ -55,6 +57,7 @@ function run(
     firstOffset,
     count: records.length,
     arrivalMs,
+    encrypted: firstOffset % 2 === 1,
     bytes: Buffer.concat([Buffer.alloc(3), ...parts]),
     bounds,
   };
@@ -62,13 +65,22 @@ function run(
 
 suite('answers in CBOR are those in JSON', () => {
   test('PutRecord', () => {
-    const appended = { shards: [shard(7, 2)], offsets: Float64Array.of(1_000_000), arrivalMs: 0 };
-    assert.deepEqual(decoded(putRecordCbor(appended)), fromJson(putRecordAnswer(appended)));
+    for (const encrypted of [undefined, false, true]) {
+      const appended = {
+        shards: [shard(7, 2)],
+        offsets: Float64Array.of(1_000_000),
+        arrivalMs: 0,
+        encrypted,
+      };
+      assert.deepEqual(decoded(putRecordCbor(appended)), fromJson(putRecordAnswer(appended)));
+    }
   });
   for (const count of [1, 7, 23, 24, 255, 256, 500]) {
     test(`PutRecords with ${count} records`, () => {
       const [a, b] = [shard(7, 0), shard(123_456, 1)];
+      const encrypted = count % 2 === 1;
       const appended = {
+        encrypted,
         shards: Array.from({ length: count }, (_, at) => (at % 3 === 0 ? a : b)),
         offsets: Float64Array.from({ length: count }, (_, at) => at * 18_043_213_123),
       };

@@ -24,7 +24,11 @@ const PLAIN = { timestampMembers: new Set<string>(), timestampsPerSecond: 1 } as
 export function putRecordCbor(appended: Appended): Buffer {
   const shard = appended.shards[0]!;
   return encodeCbor(
-    { ShardId: shard.shardId, SequenceNumber: sequenceNumberOf(shard, appended.offsets[0]!) },
+    {
+      ShardId: shard.shardId,
+      SequenceNumber: sequenceNumberOf(shard, appended.offsets[0]!),
+      ...(appended.encrypted === true && { EncryptionType: 'KMS' }),
+    },
     PLAIN,
   );
 }
@@ -43,10 +47,17 @@ const NUMBER_LENGTH = sequenceNumberOf(ANY_SHARD, 0).length;
 const MAP_OF_2 = Buffer.from([(MAP << 5) | 2]);
 const MAP_OF_3 = Buffer.from([(MAP << 5) | 3]);
 const MAP_OF_4 = Buffer.from([(MAP << 5) | 4]);
+const MAP_OF_5 = Buffer.from([(MAP << 5) | 5]);
 const NUMBER_KEY = keyText('SequenceNumber', NUMBER_LENGTH);
 const RECORDS_KEY = keyText('Records');
 
-const PUT_HEAD = Buffer.concat([MAP_OF_2, keyText('FailedRecordCount'), Buffer.from([0]), RECORDS_KEY]);
+/** The last member of what is encrypted. */
+const ENCRYPTION = Buffer.concat([keyText('EncryptionType', 3), Buffer.from('KMS')]);
+const NO_ENCRYPTION = Buffer.alloc(0);
+
+const PUT_REST = [keyText('FailedRecordCount'), Buffer.from([0]), RECORDS_KEY];
+const PUT_HEAD = Buffer.concat([MAP_OF_2, ...PUT_REST]);
+const ENCRYPTED_PUT_HEAD = Buffer.concat([MAP_OF_3, ...PUT_REST]);
 
 /** Sequence numbers and shard ids have fixed widths, and so have entries; the last digits of the number are the offset. */
 const entryBytes = (shard: ShardRef): Buffer =>
@@ -63,16 +74,24 @@ const NUMBER_END = MAP_OF_2.length + NUMBER_KEY.length + NUMBER_LENGTH;
 const ENTRIES_MAX = 8192;
 const entries = new Map<number, Buffer>();
 
-export function putRecordsCbor({ shards, offsets }: Pick<Appended, 'shards' | 'offsets'>): Buffer {
-  const answer = Buffer.allocUnsafe(PUT_HEAD.length + HEAD_BYTES_MAX + shards.length * ENTRY_BYTES);
-  answer.set(PUT_HEAD);
+export function putRecordsCbor({
+  shards,
+  offsets,
+  encrypted,
+}: Pick<Appended, 'shards' | 'offsets' | 'encrypted'>): Buffer {
+  const tail = encrypted === true ? ENCRYPTION : NO_ENCRYPTION;
+  const answer = Buffer.allocUnsafe(
+    PUT_HEAD.length + HEAD_BYTES_MAX + shards.length * ENTRY_BYTES + tail.length,
+  );
+  answer.set(encrypted === true ? ENCRYPTED_PUT_HEAD : PUT_HEAD);
   let at = writeHead(answer, PUT_HEAD.length, ARRAY, shards.length);
   for (let index = 0; index < shards.length; index++) {
     answer.set(entryOf(shards[index]!), at);
     writeDigits(answer, at + NUMBER_END, offsets[index]!);
     at += ENTRY_BYTES;
   }
-  return answer.subarray(0, at);
+  answer.set(tail, at);
+  return answer.subarray(0, at + tail.length);
 }
 
 function entryOf(shard: ShardRef): Buffer {
@@ -109,6 +128,7 @@ const RECORD_BYTES_MORE =
   EPOCH_BYTES_MAX +
   DATA_KEY.length +
   KEY_KEY.length +
+  ENCRYPTION.length +
   2 * HEAD_BYTES_MAX;
 
 /** `next` is the next iterator, or at the end of a closed shard those that go on. */
@@ -143,12 +163,12 @@ function writeRun(
   answer: Buffer,
   from: number,
   shard: ShardRef,
-  { firstOffset, count, arrivalMs, bytes, bounds }: ReadResult['runs'][number],
+  { firstOffset, count, arrivalMs, encrypted, bytes, bounds }: ReadResult['runs'][number],
   timestampsPerSecond: 1 | 1000,
 ): number {
   // All but its digits is the same for each record up to its data.
   const head = Buffer.alloc(RECORD_BYTES_MORE);
-  head.set(MAP_OF_4);
+  head.set(encrypted ? MAP_OF_5 : MAP_OF_4);
   head.set(NUMBER_KEY, MAP_OF_4.length);
   head.write(sequenceNumberOf(shard, 0), NUMBER_END - NUMBER_LENGTH, 'latin1');
   head.set(ARRIVAL_KEY, NUMBER_END);
@@ -167,6 +187,7 @@ function writeRun(
     at = copyBytes(KEY_KEY, 0, KEY_KEY.length, answer, at);
     at = writeHead(answer, at, TEXT, dataAt - keyAt);
     at = copyBytes(bytes, keyAt, dataAt, answer, at);
+    if (encrypted) at = copyBytes(ENCRYPTION, 0, ENCRYPTION.length, answer, at);
   }
   return at;
 }

@@ -143,20 +143,25 @@ export function recordBytes(key: string, data: string | Uint8Array): number {
 
 export function putRecordAnswer(appended: Appended): string {
   const shard = appended.shards[0]!;
-  return `{"ShardId":"${shard.shardId}","SequenceNumber":"${sequenceNumberOf(shard, appended.offsets[0]!)}"}`;
+  const encryption = appended.encrypted === true ? ',"EncryptionType":"KMS"' : '';
+  return `{"ShardId":"${shard.shardId}","SequenceNumber":"${sequenceNumberOf(shard, appended.offsets[0]!)}"${encryption}}`;
 }
 
 const ANSWER_HEAD = Buffer.from('{"FailedRecordCount":0,"Records":[');
 const ANSWER_TAIL = Buffer.from(']}');
+const ENCRYPTED_TAIL = Buffer.from('],"EncryptionType":"KMS"}');
 
 /**
  * As bytes: an answer of 500 records is 60 KB, and as text it would be joined, measured and encoded, each time over
  * all of it.
  */
-export function putRecordsAnswer({ shards, offsets }: Pick<Appended, 'shards' | 'offsets'>): Buffer {
-  const answer = Buffer.allocUnsafe(
-    ANSWER_HEAD.length + shards.length * ENTRY_BYTES - 1 + ANSWER_TAIL.length,
-  );
+export function putRecordsAnswer({
+  shards,
+  offsets,
+  encrypted,
+}: Pick<Appended, 'shards' | 'offsets' | 'encrypted'>): Buffer {
+  const tail = encrypted === true ? ENCRYPTED_TAIL : ANSWER_TAIL;
+  const answer = Buffer.allocUnsafe(ANSWER_HEAD.length + shards.length * ENTRY_BYTES - 1 + tail.length);
   answer.set(ANSWER_HEAD);
   let at = ANSWER_HEAD.length;
   for (let index = 0; index < shards.length; index++) {
@@ -166,7 +171,7 @@ export function putRecordsAnswer({ shards, offsets }: Pick<Appended, 'shards' | 
     writeDigits(answer, at + NUMBER_END, offsets[index]!);
     at += ENTRY_BYTES;
   }
-  answer.set(ANSWER_TAIL, at - 1);
+  answer.set(tail, at - 1);
   return answer;
 }
 
@@ -177,7 +182,11 @@ export function throttledAnswer(appended: Appended, throttled: Uint8Array, strea
       ? { ErrorCode: THROTTLED, ErrorMessage: rateExceeded(shard.shardId, stream) }
       : { SequenceNumber: sequenceNumberOf(shard, appended.offsets[index]!), ShardId: shard.shardId },
   );
-  return { FailedRecordCount: throttled.reduce((sum, one) => sum + one, 0), Records: records };
+  return {
+    FailedRecordCount: throttled.reduce((sum, one) => sum + one, 0),
+    Records: records,
+    ...(appended.encrypted === true && { EncryptionType: 'KMS' }),
+  };
 }
 
 /** A record at offset 0, with a comma after it; the last digits of its sequence number are the offset. */
@@ -218,13 +227,14 @@ export function getRecordsAnswer(
 ): string {
   let text = '{"Records":[';
   let separator = '';
-  for (const { firstOffset, count, arrivalMs, bytes, bounds } of result.runs) {
+  for (const { firstOffset, count, arrivalMs, encrypted, bytes, bounds } of result.runs) {
+    const end = encrypted ? ',"EncryptionType":"KMS"}' : '}';
     const arrival = `","ApproximateArrivalTimestamp":${arrivalMs / 1000},"Data":"`;
     for (let index = 0; index < count; index++) {
       const dataAt = bounds[2 * index + 1]!;
       const key = JSON.stringify(bytes.toString('utf8', bounds[2 * index], dataAt));
       const data = bytes.toString('base64', dataAt, bounds[2 * index + 2]);
-      text += `${separator}{"SequenceNumber":"${sequenceNumberOf(shard, firstOffset + index)}${arrival}${data}","PartitionKey":${key}}`;
+      text += `${separator}{"SequenceNumber":"${sequenceNumberOf(shard, firstOffset + index)}${arrival}${data}","PartitionKey":${key}${end}`;
       separator = ',';
     }
   }

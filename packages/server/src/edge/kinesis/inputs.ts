@@ -63,6 +63,9 @@ const metrics = list(
   { lengthMin: 1, lengthMax: 7 },
 );
 
+const encryptionType = oneOf('NONE', 'KMS');
+const keyId = string({ lengthMin: 1, lengthMax: 2048 });
+
 export const INPUTS = {
   CreateStream: structure({
     StreamName: required(name),
@@ -154,6 +157,16 @@ export const INPUTS = {
     TargetShardCount: required(integer({ min: 1 })),
     ScalingType: required(oneOf('UNIFORM_SCALING')),
   }),
+  StartStreamEncryption: structure({
+    ...stream,
+    EncryptionType: required(encryptionType),
+    KeyId: required(keyId),
+  }),
+  StopStreamEncryption: structure({
+    ...stream,
+    EncryptionType: required(encryptionType),
+    KeyId: required(keyId),
+  }),
   UpdateStreamMode: structure({ StreamARN: required(arn), StreamModeDetails: required(streamMode) }),
   UpdateMaxRecordSize: structure({ StreamARN: arn, MaxRecordSizeInKiB: required(recordKib) }),
   EnableEnhancedMonitoring: structure({ ...stream, ShardLevelMetrics: required(metrics) }),
@@ -215,6 +228,10 @@ export interface MergeShardsInput extends StreamInput {
 }
 export interface UpdateShardCountInput extends StreamInput {
   readonly TargetShardCount: number;
+}
+export interface EncryptionInput extends StreamInput {
+  readonly EncryptionType: string;
+  readonly KeyId: string;
 }
 export interface UpdateStreamModeInput {
   readonly StreamARN: string;

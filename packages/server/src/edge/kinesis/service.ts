@@ -4,6 +4,7 @@ import type { Streams } from '../../modules/streams/index.ts';
 import type { Logger } from '../../ports/observe.ts';
 import type { AwsService, Operation } from '../aws-json/index.ts';
 import type { AwsLimits } from './aws-limits.ts';
+import { Encryption } from './encryption.ts';
 import { mapStreamsError } from './errors.ts';
 import { byResource, fanOut } from './fan-out/operations.ts';
 import { isCertainlyPutRecord, isCertainlyPutRecords } from './hot-path.ts';
@@ -33,8 +34,6 @@ const UNSUPPORTED = [
   'DeleteChannel',
   'DescribeChannel',
   'ListChannels',
-  'StartStreamEncryption',
-  'StopStreamEncryption',
   'UpdateChannel',
   'UpdateStreamRecordDistributionStrategy',
   'UpdateStreamWarmThroughput',
@@ -162,6 +161,7 @@ export function createKinesisService({
       },
       ...consumers.operations,
       ...resharding(new Resharding(streams, clock, limits)),
+      ...encryption(new Encryption(streams)),
       ...settings(new StreamSettings(streams, clock, limits)),
       ...policies(new ResourcePolicies(streams)),
     },
@@ -177,6 +177,26 @@ function resharding(handlers: Resharding): Record<string, Operation> {
       refused: STREAM_ID,
       different: { TargetShardCount: 'at most 10,000; 10 calls a day are the limit only with limits: aws' },
       handle: handlers.scale,
+    },
+  };
+}
+
+function encryption(handlers: Encryption): Record<string, Operation> {
+  return {
+    StartStreamEncryption: {
+      input: INPUTS.StartStreamEncryption,
+      refused: STREAM_ID,
+      different: {
+        KeyId:
+          'names a key of this server, not of AWS KMS: an alias gets a key of its own on first use; ARNs must be of this account, and their region is not compared',
+      },
+      handle: handlers.start,
+    },
+    StopStreamEncryption: {
+      input: INPUTS.StopStreamEncryption,
+      refused: STREAM_ID,
+      different: { KeyId: 'checked for its form, not compared with the key in use' },
+      handle: handlers.stop,
     },
   };
 }

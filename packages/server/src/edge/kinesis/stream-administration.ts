@@ -8,6 +8,7 @@ import {
 } from '../../modules/streams/index.ts';
 import { PlatformError } from '../../base/errors.ts';
 import { AwsError, type RequestContext } from '../aws-json/index.ts';
+import { describeEncryption } from './encryption.ts';
 import { ACCOUNT_ID, invalid } from './errors.ts';
 import type {
   CreateStreamInput,
@@ -180,7 +181,7 @@ function describeCommon(stream: StreamDescription, region: string): object {
     RetentionPeriodHours: stream.retentionHours,
     StreamCreationTimestamp: stream.createdMs / 1000,
     EnhancedMonitoring: [{ ShardLevelMetrics: stream.settings.shardLevelMetrics }],
-    EncryptionType: 'NONE',
+    ...describeEncryption(stream),
   };
 }
 

@@ -438,14 +438,6 @@ function describe(columns: readonly HiveColumn[]): string {
   return columns.map((column) => `${column.name} ${column.type}`).join(', ');
 }
 
-function concurrentChange(table: string): CatalogError {
-  return new CatalogError({
-    code: 'concurrent-change',
-    message: `the table "${table}" was changed at the same time`,
-    retry: 'backoff',
-  });
-}
-
 function databaseNotFound(name: string): CatalogError {
   return new CatalogError({
     code: 'database-not-found',

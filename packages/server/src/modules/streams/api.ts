@@ -16,6 +16,14 @@ export interface Streams {
   setTags(name: string, tags: Readonly<Record<string, string>>): Promise<void>;
   /** Durable on return. */
   configure(name: string, change: StreamChange): Promise<void>;
+  /**
+   * Encrypts the keys and data of all records that are appended after it returns; those before stay as they are.
+   * Durable on return. `key` is `alias/…` or a master key's id; `named` is what the description shows for it. Called
+   * again it goes over to another key. Rejects with `key-not-found`, `key-disabled` or `key-unusable`.
+   */
+  startEncryption(name: string, master: { readonly key: string; readonly named: string }): Promise<void>;
+  /** Stores what is appended after it in the clear; what was encrypted stays so, and readable. Durable on return. */
+  stopEncryption(name: string): Promise<void>;
   /** Of all streams, those of deliveries included. */
   totals(): StreamTotals;
 
@@ -70,6 +78,9 @@ export type StreamsErrorCode =
   | 'limit-exceeded'
   | 'throttled'
   | 'overloaded'
+  | 'key-not-found'
+  | 'key-disabled'
+  | 'key-unusable'
   | 'storage-full'
   | 'storage-failed'
   | 'damaged';
@@ -90,6 +101,15 @@ export interface StreamSettings {
   readonly scalingsMs: readonly number[];
   /** When the mode was changed, of the past day. */
   readonly modeChangesMs: readonly number[];
+  /** What new records are encrypted with; undefined when they aren't. */
+  readonly encryption: StreamEncryption | undefined;
+}
+
+export interface StreamEncryption {
+  /** The master key as it was named. */
+  readonly key: string;
+  /** The id that the name meant then. */
+  readonly masterKeyId: string;
 }
 
 export interface StreamChange {
@@ -172,6 +192,8 @@ export interface Appended {
   readonly shards: readonly ShardState[];
   readonly offsets: Float64Array;
   readonly arrivalMs: number;
+  /** What is on the disk is encrypted. */
+  readonly encrypted?: boolean | undefined;
   /** Per record, 1 for one that its shard had no capacity for: it is not appended. Undefined when there is none. */
   readonly throttled?: Uint8Array | undefined;
 }
@@ -204,6 +226,8 @@ export interface RecordRun {
   readonly firstOffset: number;
   readonly count: number;
   readonly arrivalMs: number;
+  /** The records are encrypted where they are stored; `bytes` is in the clear. */
+  readonly encrypted: boolean;
   readonly bytes: Buffer;
   /** Byte positions in `bytes`, two per record: start of the key, start of the data; and one more: the end. */
   readonly bounds: Uint32Array;

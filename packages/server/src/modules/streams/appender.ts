@@ -4,6 +4,7 @@ import type { Appended, RecordsIn, ShardState } from './api.ts';
 import { BatchEncoder, type Refused } from './core/batch-encoder.ts';
 import type { Router } from './core/routing.ts';
 import { streamsError } from './errors.ts';
+import type { StreamSealer } from './encryption/data-keys.ts';
 import type { Journal } from './journal/journal.ts';
 import type { StreamsLimits } from './limits.ts';
 import type { Shard } from './shard.ts';
@@ -13,6 +14,13 @@ export interface Appending {
   readonly durable: Promise<void>;
   /** To be called once, after `durable`. */
   answer(): Appended;
+}
+
+/** Where records go: shards by the router's positions, and what encrypts them, if anything does. */
+export interface Target {
+  readonly open: readonly Shard[];
+  readonly router: Router;
+  readonly sealer: StreamSealer | undefined;
 }
 
 export class Appender {
@@ -26,7 +34,7 @@ export class Appender {
   }
 
   /** Routes and enqueues in the caller's turn, so that a fence parts what is before it from what is after. */
-  start({ open, router }: { open: readonly Shard[]; router: Router }, records: RecordsIn): Appending {
+  start({ open, router, sealer }: Target, records: RecordsIn): Appending {
     const count = records.partitionKeys.length;
     assert(count === records.data.length, 'columns must have one length');
     if (count === 0) throw streamsError({ code: 'invalid', message: 'there is no record to append' });
@@ -35,6 +43,7 @@ export class Appender {
       uidOf: (shard) => open[shard]!.uid,
       allocate: this.#journal.allocate,
       bytesMax: this.#limits.batchBytesMax,
+      sealed: sealer !== undefined,
     });
     if ('problem' in encoded) throw this.#refusal(encoded);
     this.#journal.admit(encoded.buffer.length);
@@ -45,6 +54,7 @@ export class Appender {
       counts: encoded.sectionCounts,
       firstOffsets: new Float64Array(encoded.sectionShards.length),
       arrivalMs: 0,
+      sealer,
       resolve,
       reject,
     };
@@ -67,6 +77,7 @@ function answerOf(
     readonly shards: readonly Shard[];
     readonly firstOffsets: Float64Array;
     readonly arrivalMs: number;
+    readonly sealer: StreamSealer | undefined;
   },
   recordSections: Int32Array,
 ): Appended {
@@ -80,5 +91,5 @@ function answerOf(
     shards.push(batch.shards[section]!);
     offsets[index] = next[section]!++;
   }
-  return { shards, offsets, arrivalMs: batch.arrivalMs };
+  return { shards, offsets, arrivalMs: batch.arrivalMs, encrypted: batch.sealer !== undefined };
 }

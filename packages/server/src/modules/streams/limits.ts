@@ -56,6 +56,9 @@ export const DEFAULT_LIMITS: StreamsLimits = {
 export const RECORD_BYTES_MAX_LEAST = MIB;
 export const RECORD_BYTES_MAX_MOST = 10 * MIB;
 
+/** Data keys in the clear that are kept in memory for readers. */
+export const OPEN_DATA_KEYS_MAX = 1_000;
+
 /** Shards that a stream without a count of its own begins with. */
 export const ON_DEMAND_SHARDS = 4;
 
@@ -65,6 +68,7 @@ export const DEFAULT_SETTINGS: StreamSettings = {
   policy: undefined,
   scalingsMs: [],
   modeChangesMs: [],
+  encryption: undefined,
 };
 
 /** Bounds of `setRetention`: one day to one year, as Kinesis has them. */

@@ -146,5 +146,5 @@ export async function appendAdmitted(
     offsets[index] = appended.offsets[next]!;
     return appended.shards[next++]!;
   });
-  return { shards: all, offsets, arrivalMs: appended.arrivalMs, throttled };
+  return { ...appended, shards: all, offsets, throttled };
 }

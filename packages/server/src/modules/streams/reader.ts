@@ -2,7 +2,9 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { ReadLimits, ReadResult, RecordRun } from './api.ts';
 import { cutRun, lengthOf } from './core/batch-reader.ts';
+import { dataKeyOf, isSealed, openSection } from './core/section-seal.ts';
 import { allRemoved, cutoffMs, type NumberRange } from './core/retention.ts';
+import type { DataKeys } from './encryption/data-keys.ts';
 import { damaged, shardNotFound } from './errors.ts';
 import { BoundedCache } from './journal/bounded-cache.ts';
 import type { Journal } from './journal/journal.ts';
@@ -39,17 +41,20 @@ export class Reader {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #cache: BoundedCache<string, Piece>;
+  readonly #dataKeys: DataKeys;
   readonly #removed: () => readonly NumberRange[];
 
   constructor(options: {
     journal: Journal;
     clock: Clock;
     limits: StreamsLimits;
+    dataKeys: DataKeys;
     removed: () => readonly NumberRange[];
   }) {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#cache = new BoundedCache(options.limits.readCacheBytesMax);
+    this.#dataKeys = options.dataKeys;
     this.#removed = options.removed;
   }
 
@@ -192,6 +197,8 @@ export class Reader {
       }
       const at = position - piece.position;
       const batch = piece.buffer.subarray(at, at + lengthOf(piece.buffer, at));
+      if (isSealed(batch, columns.sections[index]!))
+        await this.#open(batch, columns.sections[index]!, { number: place.number, position });
       const cut = cutRun(batch, columns.sections[index]!, {
         from: reading.offset,
         recordsMax: reading.recordsLeft,
@@ -215,6 +222,18 @@ export class Reader {
       if (reading.bytesLeft <= 0) reading.full = true;
       if (reading.full) return;
     }
+  }
+
+  /** Decrypts a section in the memory that it was read into, once for all who read it. */
+  async #open(batch: Buffer, section: number, at: { number: number; position: number }): Promise<void> {
+    const id = dataKeyOf(batch);
+    const secret = await this.#dataKeys.secret(id);
+    // Another reader may have been faster.
+    if (!isSealed(batch, section) || openSection(batch, section, secret)) return;
+    throw damaged(
+      `${segmentName(at.number)} at byte ${at.position}`,
+      `it is not what was encrypted with data key ${id}`,
+    );
   }
 
   #cold(segment: number, position: number): Piece | undefined {

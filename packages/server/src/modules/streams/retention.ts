@@ -2,6 +2,7 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/observe.ts';
 import { expiresAtMs, isHeld, withRemoved, type NumberRange, type RetentionOf } from './core/retention.ts';
+import type { DataKeys } from './encryption/data-keys.ts';
 import type { Journal } from './journal/journal.ts';
 import type { SealedSegment } from './journal/sealed-segments.ts';
 import type { Reader } from './reader.ts';
@@ -12,6 +13,7 @@ export interface RetentionOptions {
   readonly journal: Journal;
   readonly reader: Reader;
   readonly store: StreamStore;
+  readonly dataKeys: DataKeys;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly intervalMs: number;
@@ -84,6 +86,7 @@ export class Retention {
     await store.setRemoved(ranges);
     this.#removed = ranges;
     await journal.sealed.remove(expired);
+    await this.#options.dataKeys.removeBefore(journal.oldest);
     logger.info({ segments: expired.map((segment) => segment.number) }, 'expired segments were removed');
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Disk } from '../../ports/disk.ts';
 import type { MetaStore } from '../../ports/meta-store.ts';
 import type { Logger, Metrics } from '../../ports/observe.ts';
+import type { KeyService } from '../../ports/key-service.ts';
 import type { Random } from '../../ports/random.ts';
 import type {
   Appended,
@@ -21,6 +22,7 @@ import type {
 } from './api.ts';
 import { ConsumerRegistry } from './consumers/registry.ts';
 import { Appender } from './appender.ts';
+import { StreamEncryptions } from './encryption/stream-encryption.ts';
 import { evenRanges } from './core/routing.ts';
 import { damaged, shardNotFound, streamInUse, streamNotFound, streamsError } from './errors.ts';
 import { Journal } from './journal/journal.ts';
@@ -50,6 +52,8 @@ export interface StreamsOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly limits?: Partial<StreamsLimits>;
+  /** Without one no stream is encrypted, and those that are can't be read. */
+  readonly keys?: KeyService;
   /** `aws` holds streams of users to what Kinesis gives a shard; `off`, the default, to what the machine can do. */
   readonly capacity?: 'off' | 'aws';
   /** Called once when the disk failed: the log then refuses appends until a new process has recovered. */
@@ -75,6 +79,7 @@ class StreamsService implements Streams {
   readonly consumers: ConsumerRegistry;
   readonly #options: StreamsOptions & { readonly limits: StreamsLimits };
   readonly #store: StreamStore;
+  readonly #encryptions: StreamEncryptions;
   readonly #streams = new Map<string, Stream>();
   /** Names of streams that are being created, changed or deleted. */
   readonly #busy = new Set<string>();
@@ -95,6 +100,7 @@ class StreamsService implements Streams {
   ) {
     this.#options = options;
     this.#store = store;
+    this.#encryptions = new StreamEncryptions({ ...options, store });
     this.consumers = new ConsumerRegistry({
       ...options,
       capacity: options.capacity ?? 'off',
@@ -124,11 +130,14 @@ class StreamsService implements Streams {
     }
     checkEnds(stored, this.#shards);
     await this.consumers.load();
-    this.#reader = new Reader({ journal, clock, limits, removed: () => this.#retention.removed });
+    const { dataKeys } = this.#encryptions;
+    await dataKeys.removeBefore(journal.oldest);
+    this.#reader = new Reader({ journal, clock, limits, dataKeys, removed: () => this.#retention.removed });
     this.#retention = new Retention({
       journal,
       reader: this.#reader,
       store: this.#store,
+      dataKeys,
       clock,
       logger,
       intervalMs: limits.retentionSweepIntervalMs,
@@ -266,6 +275,16 @@ class StreamsService implements Streams {
     });
   }
 
+  async startEncryption(name: string, master: { key: string; named: string }): Promise<void> {
+    const stream = this.#stream(name);
+    await this.#changing(name, () => this.#encryptions.start(stream, master));
+  }
+
+  async stopEncryption(name: string): Promise<void> {
+    const stream = this.#stream(name);
+    await this.#changing(name, () => this.#encryptions.stop(stream));
+  }
+
   totals(): StreamTotals {
     const { openShardsMax, streamsMax } = this.#options.limits;
     let onDemandStreams = 0;
@@ -378,6 +397,7 @@ class StreamsService implements Streams {
 
   #add(stored: StoredStream): Stream {
     const stream = new Stream(stored);
+    this.#encryptions.restore(stream);
     this.#streams.set(stored.name, stream);
     this.#names = undefined;
     if (this.#options.capacity === 'aws' && !stream.internal) this.#measure(stream);

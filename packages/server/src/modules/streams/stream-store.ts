@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { MetaStore, Migration } from '../../ports/meta-store.ts';
 import type { StreamMode, StreamSettings } from './api.ts';
 import { removeConsumersOf, type ConsumerTables } from './consumers/consumer-store.ts';
+import { DATA_KEY_MIGRATION, removeDataKeysOf, type DataKeyTables } from './encryption/data-key-store.ts';
 import type { NumberRange } from './core/retention.ts';
 import { DEFAULT_SETTINGS } from './limits.ts';
 
@@ -33,6 +34,7 @@ const MIGRATIONS: readonly Migration[] = [
       `alter table streams_shard add column end_offset bigint`,
     ],
   },
+  DATA_KEY_MIGRATION,
 ];
 
 interface Tables {
@@ -221,6 +223,7 @@ export class StreamStore {
       await tx.deleteFrom('streams_shard').where('stream', '=', name).execute();
       await tx.deleteFrom('streams_stream').where('name', '=', name).execute();
       await removeConsumersOf(tx.withTables<ConsumerTables>(), name);
+      await removeDataKeysOf(tx.withTables<DataKeyTables>(), name);
     });
   }
 

@@ -2,6 +2,7 @@
 import type { Meter } from './meter.ts';
 import type { StreamDescription, StreamMode, StreamSettings, StreamStatus } from './api.ts';
 import { Router } from './core/routing.ts';
+import type { StreamSealer } from './encryption/data-keys.ts';
 import { Shard } from './shard.ts';
 import type { StoredShard, StoredStream } from './stream-store.ts';
 
@@ -28,6 +29,8 @@ export class Stream {
   settings: StreamSettings;
   status: StreamStatus = 'ACTIVE';
   fence: Fence | undefined;
+  /** Undefined when what is appended is stored in the clear. */
+  sealer: StreamSealer | undefined;
   #meter: Meter | undefined;
   #retentionHours: number;
   #shards: Shard[] = [];

@@ -19,6 +19,7 @@ import { SeededRandom, SimClock } from '../../../adapters/sim/index.ts';
 import { openSqliteMetaStore } from '../../../adapters/sqlite/index.ts';
 import { createSystemClock } from '../../../adapters/system/index.ts';
 import { createStreams, type Streams, type StreamsLimits } from '../../../modules/streams/index.ts';
+import type { KeyService } from '../../../ports/key-service.ts';
 import { quietLogger, quietMetrics } from '../../../modules/streams/testing/quiet.ts';
 import { createDevAuthenticate, createHttpServer } from '../../http/index.ts';
 import type { AwsLimits } from '../aws-limits.ts';
@@ -44,7 +45,7 @@ export interface Kinesis {
 export const SHARD = 'shardId-000000000000';
 
 export async function openKinesis(
-  options: { limits?: AwsLimits; streamsLimits?: Partial<StreamsLimits> } = {},
+  options: { limits?: AwsLimits; streamsLimits?: Partial<StreamsLimits>; keys?: KeyService } = {},
 ): Promise<Kinesis> {
   const { limits = 'off' } = options;
   const clock = new SimClock(Date.now());
@@ -59,6 +60,7 @@ export async function openKinesis(
     random: new SeededRandom(1),
     capacity: limits,
     ...(options.streamsLimits !== undefined && { limits: options.streamsLimits }),
+    ...(options.keys !== undefined && { keys: options.keys }),
     ...parts,
   });
   const server = await createHttpServer({

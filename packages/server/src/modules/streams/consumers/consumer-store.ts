@@ -13,13 +13,12 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-export interface ConsumerTables {
+/** Not an interface: it is laid over the tables of a transaction. */
+export type ConsumerTables = {
   streams_consumer: { stream: string; name: string; created_ms: number; tags: string };
-}
+};
 
-interface StreamTables extends ConsumerTables {
-  streams_stream: { name: string };
-}
+type StreamTables = ConsumerTables & { streams_stream: { name: string } };
 
 /** The log's own tables must be there already. */
 export class ConsumerStore {

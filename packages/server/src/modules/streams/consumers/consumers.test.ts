@@ -116,9 +116,7 @@ test('a consumer has one subscription to a shard, which the next takes over', as
 test('facts say how far each consumer is, subscribed or not', async () => {
   const { streams, consumers, shard, clock } = await setUp();
   await appendTexts(streams, 's', 'a');
-  const [{ shardId }] = streams.describe('s').shards.filter(({ nextOffset }) => nextOffset > 0) as [
-    { shardId: string },
-  ];
+  const { shardId } = streams.describe('s').shards.find(({ nextOffset }) => nextOffset > 0)!;
   const ref = shardId === shard.shardId ? shard : streams.shard('s', shardId);
   const subscription = consumers.subscribe(await consumers.register('s', 'app'), ref, 0);
   const startMs = clock.nowMs();

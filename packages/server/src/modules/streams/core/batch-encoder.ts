@@ -8,8 +8,10 @@ import {
   aligned,
   AT,
   BATCH_FORMAT,
+  BATCH_FORMAT_SEALED,
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
+  SEAL_BYTES,
   SECTION_AT,
   SECTION_BYTES,
 } from './batch-format.ts';
@@ -61,11 +63,11 @@ export class BatchEncoder {
   #bytesAt = new Float64Array(16);
   #boundsAt = new Float64Array(16);
 
-  /** `offsets` and header stay blank until `place`. */
+  /** `offsets` and header stay blank until `place`; `sealed` leaves room for what the batch is encrypted with. */
   encode(
     records: RecordsIn,
     router: Router,
-    options: { uidOf: (shard: number) => number; allocate: Allocate; bytesMax: number },
+    options: { uidOf: (shard: number) => number; allocate: Allocate; bytesMax: number; sealed?: boolean },
   ): EncodedBatch | Refused {
     const count = records.partitionKeys.length;
     this.#reserve(count, router.size);
@@ -74,9 +76,11 @@ export class BatchEncoder {
     let size = BATCH_HEADER_BYTES + sectionCount * SECTION_BYTES + (2 * count + sectionCount) * 4;
     for (let section = 0; section < sectionCount; section++) size += this.#bytes[section]!;
     size = aligned(size);
+    const sealed = options.sealed === true;
+    if (sealed) size += sectionCount * SEAL_BYTES;
     if (size > options.bytesMax) return { record: 0, problem: 'too-large' };
     const buffer = options.allocate(size);
-    this.#writeTables(buffer, { count, sectionCount, uidOf: options.uidOf });
+    this.#writeTables(buffer, { count, sectionCount, sealed, uidOf: options.uidOf });
     const refused = this.#writeRecords(buffer, records, sectionCount);
     if (refused !== undefined) return refused;
     return {
@@ -127,15 +131,15 @@ export class BatchEncoder {
 
   #writeTables(
     buffer: Buffer,
-    sizes: { count: number; sectionCount: number; uidOf: (shard: number) => number },
+    sizes: { count: number; sectionCount: number; sealed: boolean; uidOf: (shard: number) => number },
   ): void {
-    const { count, sectionCount, uidOf } = sizes;
+    const { count, sectionCount, sealed, uidOf } = sizes;
     buffer.fill(0, 0, BATCH_HEADER_BYTES);
     buffer.writeUInt32LE(BATCH_MAGIC, AT.magic);
     buffer.writeUInt32LE(buffer.length, AT.length);
     buffer.writeUInt32LE(sectionCount, AT.sectionCount);
     buffer.writeUInt32LE(count, AT.recordCount);
-    buffer.writeUInt32LE(BATCH_FORMAT, AT.format);
+    buffer.writeUInt32LE(sealed ? BATCH_FORMAT_SEALED : BATCH_FORMAT, AT.format);
     const words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
     const floats = new Float64Array(buffer.buffer, buffer.byteOffset, buffer.length >> 3);
     let boundsAt = BATCH_HEADER_BYTES + sectionCount * SECTION_BYTES;
@@ -204,7 +208,7 @@ export class BatchEncoder {
   }
 }
 
-/** Writes what is known only now, the sections' first offsets and the checksum; the batch is then final. */
+/** Writes what is known only now, the sections' first offsets and the checksum; the batch is then final, or to be sealed. */
 export function placeBatch(
   buffer: Buffer,
   sectionCount: number,
@@ -219,6 +223,8 @@ export function placeBatch(
   floats[AT.salt >> 3] = placement.salt;
   floats[AT.position >> 3] = placement.position;
   floats[AT.durableTo >> 3] = placement.durableTo;
+  // A sealed batch has the checksum of what is written for it.
+  if (buffer.readUInt32LE(AT.format) === BATCH_FORMAT_SEALED) return;
   buffer.writeUInt32LE(crc32(buffer.subarray(AT.length)), AT.crc);
 }
 

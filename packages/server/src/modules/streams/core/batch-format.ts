@@ -24,8 +24,16 @@ export const AT = {
   salt: 32,
   position: 40,
   durableTo: 48,
+  /** Of sealed batches; zero in others. */
+  dataKey: 56,
 } as const;
 export const BATCH_FORMAT = 1;
+/** Of encrypted streams: as the first, with a seal for each section at the end. */
+export const BATCH_FORMAT_SEALED = 2;
+
+export const SEAL_BYTES = 32;
+/** Byte positions in a seal. `open` is zero in files, and one in memory where the section is in the clear. */
+export const SEAL_AT = { tag: 0, count: 16, open: 24 } as const;
 
 /** Byte positions in a section. */
 export const SECTION_AT = { uid: 0, firstOffset: 8, count: 16, bounds: 20, bytes: 24, bytesEnd: 28 } as const;

@@ -6,8 +6,11 @@ import {
   ALIGNMENT_BYTES,
   AT,
   BATCH_FORMAT,
+  BATCH_FORMAT_SEALED,
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
+  SEAL_AT,
+  SEAL_BYTES,
   SECTION_AT,
   SECTION_BYTES,
 } from './batch-format.ts';
@@ -42,7 +45,8 @@ export function checkBatch(buffer: Buffer, at: number, expected: Expected): Chec
   const batch = buffer.subarray(at, at + bytes);
   if (crc32(batch.subarray(AT.length)) !== batch.readUInt32LE(AT.crc))
     return { kind: 'invalid', reason: 'its checksum differs' };
-  if (batch.readUInt32LE(AT.format) !== BATCH_FORMAT)
+  const format = batch.readUInt32LE(AT.format);
+  if (format !== BATCH_FORMAT && format !== BATCH_FORMAT_SEALED)
     return { kind: 'invalid', reason: 'of an unknown format' };
   return wellFormed(batch)
     ? { kind: 'valid', bytes }
@@ -122,6 +126,7 @@ export function cutRun(
       firstOffset: options.from,
       count: take,
       arrivalMs: batch.readDoubleLE(AT.arrival),
+      encrypted: batch.readUInt32LE(AT.format) === BATCH_FORMAT_SEALED,
       bytes: batch,
       bounds,
     },
@@ -132,6 +137,8 @@ export function cutRun(
 function wellFormed(batch: Buffer): boolean {
   const sections = batch.readUInt32LE(AT.sectionCount);
   if (sections > (batch.length - BATCH_HEADER_BYTES) / SECTION_BYTES) return false;
+  const bytesMax = recordBytesMax(batch, sections);
+  if (bytesMax === undefined) return false;
   let records = 0;
   let boundsAt = BATCH_HEADER_BYTES + sections * SECTION_BYTES;
   for (let section = 0; section < sections; section++) {
@@ -146,7 +153,7 @@ function wellFormed(batch: Buffer): boolean {
     if (count === 0 || count > batch.length || batch.readUInt32LE(at + SECTION_AT.bounds) !== boundsAt)
       return false;
     const boundsEnd = boundsAt + (2 * count + 1) * 4;
-    if (boundsEnd > batch.length || bytesEnd > batch.length) return false;
+    if (boundsEnd > bytesMax || bytesEnd > bytesMax) return false;
     if (
       !boundsRise(batch, {
         boundsAt,
@@ -160,6 +167,17 @@ function wellFormed(batch: Buffer): boolean {
     boundsAt = boundsEnd;
   }
   return records === batch.readUInt32LE(AT.recordCount);
+}
+
+/** Where the records' bytes must have ended; undefined when what seals them is not well-formed. */
+function recordBytesMax(batch: Buffer, sections: number): number | undefined {
+  if (batch.readUInt32LE(AT.format) === BATCH_FORMAT) return batch.length;
+  const key = batch.readDoubleLE(AT.dataKey);
+  const end = batch.length - sections * SEAL_BYTES;
+  if (!Number.isSafeInteger(key) || key <= 0 || end < BATCH_HEADER_BYTES) return undefined;
+  for (let at = end; at < batch.length; at += SEAL_BYTES)
+    if (batch.readUInt32LE(at + SEAL_AT.open) !== 0) return undefined;
+  return end;
 }
 
 function boundsRise(

@@ -9,13 +9,15 @@ import type { Logger, Metrics } from '../../../ports/observe.ts';
 import type { Random } from '../../../ports/random.ts';
 import type { StreamsError } from '../api.ts';
 import { markBatch, placeBatch } from '../core/batch-encoder.ts';
+import type { SealingKey } from '../core/section-seal.ts';
 import { aligned } from '../core/batch-format.ts';
 import { groupSize, isOverloaded, mustRoll, roomAfter } from '../core/group.ts';
 import { isDiskError, storageFailed, storageFull, streamsError } from '../errors.ts';
 import { ROOM_BYTES_MAX, type StreamsLimits } from '../limits.ts';
 import { readPiece } from './cold-read.ts';
+import { sealGroup, withKeys } from './group-sealing.ts';
 import { journalMetrics, type JournalMetrics } from './journal-metrics.ts';
-import type { Piece } from './piece.ts';
+import { joined, type Piece } from './piece.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { SealedSegment, SealedSegments } from './sealed-segments.ts';
 import { createWhole, encodeHeader, segmentName, type SegmentHeader } from './segment-file.ts';
@@ -38,8 +40,19 @@ export interface Appending {
   /** By section; set when the batch is written. */
   readonly firstOffsets: Float64Array;
   arrivalMs: number;
+  /** What encrypts it; undefined for a batch that is written as it is. */
+  readonly sealer: BatchSealer | undefined;
   readonly resolve: () => void;
   readonly reject: (error: StreamsError) => void;
+}
+
+/** Has the data key that batches of a segment are encrypted with. */
+export interface BatchSealer {
+  isReady(segment: number): boolean;
+  /** Makes a data key for a segment; it is durable on return. */
+  prepare(segment: number): Promise<void>;
+  /** Of the segment that was prepared last. */
+  readonly key: SealingKey;
 }
 
 export interface ActiveSegment {
@@ -117,6 +130,11 @@ export class Journal {
     return this.#active;
   }
 
+  /** Number of the oldest segment. */
+  get oldest(): number {
+    return this.sealed.list[0]?.number ?? this.#active.header.number;
+  }
+
   /** 8-byte aligned memory for one batch, until the next call. */
   readonly allocate = (sizeBytes: number): Buffer => {
     if (sizeBytes > CARVED_BYTES_MAX) return Buffer.allocUnsafeSlow(sizeBytes);
@@ -162,6 +180,7 @@ export class Journal {
       counts: new Int32Array(0),
       firstOffsets: new Float64Array(0),
       arrivalMs: 0,
+      sealer: undefined,
       resolve,
       reject,
     };
@@ -209,7 +228,7 @@ export class Journal {
       try {
         if (this.#failure !== undefined) throw storageFailed(this.#failure);
         if (rollAsked || mustRoll(this.#active, { bytes }, this.#options.limits)) await this.#roll();
-        if (group.length > 0) await this.#commit(group, bytes);
+        await this.#commit(await this.#keyed(group));
       } catch (error) {
         this.#giveUp(group, error);
       } finally {
@@ -219,13 +238,24 @@ export class Journal {
     this.#running = undefined;
   }
 
-  async #commit(group: readonly Appending[], bytes: number): Promise<void> {
+  /** Those whose data key is durable; others are refused, and hold up nobody. */
+  async #keyed(group: readonly Appending[]): Promise<readonly Appending[]> {
+    if (group.every(({ sealer }) => sealer === undefined)) return group;
+    return withKeys(group, this.#active.header.number, (batch, error) => {
+      batch.reject(error);
+      this.#options.logger.warn({ error }, 'an append had no key to be encrypted with');
+    });
+  }
+
+  async #commit(group: readonly Appending[]): Promise<void> {
+    if (group.length === 0) return;
+    const bytes = group.reduce((sum, batch) => sum + batch.buffer.length, 0);
     const active = this.#active;
     const start = active.end;
     const arrivalMs = Math.max(this.#options.clock.nowMs(), this.#lastArrivalMs);
     place(group, { position: start, durableTo: start, salt: active.header.salt, arrivalMs });
     const pieces = joined(group, active.header.number, start);
-    const buffers = pieces.map((piece) => piece.buffer);
+    const buffers = (sealGroup(group, pieces) ?? pieces).map((piece) => piece.buffer);
     await this.#write(active, { buffers, bytes, position: start });
     const startMs = this.#options.clock.monotonicMs();
     try {
@@ -391,25 +421,6 @@ function place(
     });
     position += batch.buffer.length;
   }
-}
-
-/** The group's bytes as few buffers: batches that lie one after another in memory become one. */
-function joined(group: readonly Appending[], segment: number, start: number): Piece[] {
-  const pieces: Piece[] = [];
-  let position = start;
-  for (const { buffer } of group) {
-    const last = pieces.at(-1);
-    if (
-      last &&
-      last.buffer.buffer === buffer.buffer &&
-      last.buffer.byteOffset + last.buffer.length === buffer.byteOffset
-    ) {
-      const whole = Buffer.from(buffer.buffer, last.buffer.byteOffset, last.buffer.length + buffer.length);
-      pieces[pieces.length - 1] = { ...last, buffer: whole };
-    } else pieces.push({ segment, position, buffer });
-    position += buffer.length;
-  }
-  return pieces;
 }
 
 async function newSegment(

@@ -2,6 +2,7 @@
 import { SeededRandom, SimClock } from '../../../adapters/sim/index.ts';
 import { openSqliteMetaStore } from '../../../adapters/sqlite/index.ts';
 import type { Disk } from '../../../ports/disk.ts';
+import type { KeyService } from '../../../ports/key-service.ts';
 import type { MetaStore } from '../../../ports/meta-store.ts';
 import type { ReadResult, ShardRef, Streams } from '../api.ts';
 import type { StreamsLimits } from '../limits.ts';
@@ -13,6 +14,7 @@ export interface World {
   readonly directory: string;
   readonly meta: MetaStore;
   readonly clock: SimClock;
+  readonly keys?: KeyService;
   readonly onFailed?: () => void;
 }
 

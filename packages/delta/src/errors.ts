@@ -12,7 +12,8 @@ export type Retry = 'never' | 'same' | 'backoff';
  * - `corrupt-log`: the log breaks the protocol.
  * - `unsupported-feature`: the table needs a table feature, named in the message, that this library lacks.
  * - `unsupported-type`: a type that Delta or this library can't store.
- * - `invalid-schema`, `invalid-property`, `invalid-data`: the caller's schema, table property or rows are refused.
+ * - `invalid-schema`, `invalid-property`, `invalid-data`: the caller's schema, table property or rows are refused;
+ *   `invalid-data` also stands for a method that was called with something of another kind than it takes.
  * - `not-null`: a row has NULL in a column declared NOT NULL.
  * - `constraint`: a row breaks a rule of the table, named in the message, or of the operation.
  * - `invalid-expression`: a condition or an expression of the caller can't be used, or is not safe to.

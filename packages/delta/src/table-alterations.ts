@@ -68,13 +68,19 @@ export class TableAlterations {
    * A condition, in Spark SQL, that all rows must meet; NULL breaks it. Reads the rows there are, and throws `constraint`
    * showing one that breaks it.
    */
-  async addConstraint(constraint: { readonly name: string; readonly expression: string }): Promise<AlterResult> {
+  async addConstraint(constraint: {
+    readonly name: string;
+    readonly expression: string;
+  }): Promise<AlterResult> {
     assertShape(constraint, shapes.CONSTRAINT, 'alter.addConstraint');
     return addConstraint(this.#context, constraint);
   }
 
   /** Throws `invalid-property` for one that isn't there, unless `ifExists`. */
-  async dropConstraint(constraint: { readonly name: string; readonly ifExists?: boolean }): Promise<AlterResult> {
+  async dropConstraint(constraint: {
+    readonly name: string;
+    readonly ifExists?: boolean;
+  }): Promise<AlterResult> {
     assertShape(constraint, shapes.DROPPED_CONSTRAINT, 'alter.dropConstraint');
     return dropConstraint(this.#context, constraint);
   }

@@ -36,7 +36,7 @@ export const json: Shape = simple('what JSON can hold', (value) => {
 export const callback: Shape = simple('a function', (value) => typeof value === 'function');
 export const signal: Shape = simple(
   'an AbortSignal',
-  (value) => isObject(value) && typeof value['aborted'] === 'boolean' && typeof value['addEventListener'] === 'function',
+  (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
 );
 /** Something with methods of its own, such as a store. */
 export const instance: Shape = simple('an object', (value) => typeof value === 'object' && value !== null);
@@ -139,8 +139,9 @@ function fieldWithin(value: unknown, at: string, depth: number): string | undefi
   return object({ name: text, type, nullable: flag, metadata: record(() => undefined) })(value, at);
 }
 
+/** None of the kinds whose members are not what they hold, such as a Map, or a promise that was not awaited. */
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Object.prototype.toString.call(value) === '[object Object]';
 }
 
 function memberOf(at: string, name: string): string {
@@ -156,6 +157,7 @@ const SHOWN_CHARS_MAX = 40;
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, SHOWN_CHARS_MAX));
   if (Array.isArray(value)) return 'a list';
-  if (value === null || ['undefined', 'number', 'boolean', 'bigint'].includes(typeof value)) return String(value);
+  if (value === null || ['undefined', 'number', 'boolean', 'bigint'].includes(typeof value))
+    return String(value);
   return typeof value === 'object' ? 'an object of another kind' : `a ${typeof value}`;
 }

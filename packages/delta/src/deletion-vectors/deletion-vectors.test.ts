@@ -187,7 +187,11 @@ describe('deletion vectors in the log and in files', () => {
       const hostile = { ...SPARK_DESCRIPTOR, pathOrInlineDv };
       await assert.rejects(readDeletionVector(io, hostile), { code: 'corrupt-log' }, pathOrInlineDv);
     }
-    for (const pathOrInlineDv of [`../${SPARK_NAME}`, `%2E%2E/${SPARK_NAME}`, `x%2f..%2F..%2f${SPARK_NAME}`]) {
+    for (const pathOrInlineDv of [
+      `../${SPARK_NAME}`,
+      `%2E%2E/${SPARK_NAME}`,
+      `x%2f..%2F..%2f${SPARK_NAME}`,
+    ]) {
       const hostile = { ...SPARK_DESCRIPTOR, storageType: 'p', pathOrInlineDv };
       await assert.rejects(readDeletionVector(io, hostile), { code: 'corrupt-log' }, pathOrInlineDv);
     }

@@ -79,6 +79,7 @@ export async function checkExpression(
   if (text.length > EXPRESSION_LENGTH_MAX) {
     throw invalid(what, `it is longer than ${EXPRESSION_LENGTH_MAX} characters`);
   }
+  if (text.includes('\0')) throw invalid(what, 'it holds the character NUL');
   const tree = await parse(session, text, what);
   // The second time within parentheses: what is one expression both ways can't end them, nor hide them in a comment.
   await parse(session, `(${text}\n)`, what);

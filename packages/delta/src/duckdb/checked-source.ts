@@ -1,6 +1,6 @@
 /** SQL around a write's source: the types, the computed columns and the rules that its rows must meet. */
 import type { WriteRequest } from '../engine.ts';
-import { quoteIdentifier, quoteText } from '../scan/quote.ts';
+import { quoteIdentifier, textExpression } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { StructType } from '../schema/types.ts';
 import { withNullChecks } from './source-sql.ts';
@@ -17,7 +17,7 @@ export function castSource(source: string, schema: StructType): string {
     // Qualified, so that an absent column is told as such: see engine-error.ts.
     return `CAST("_sluice_source".${quoted} AS ${duckDbType(type)}) AS ${quoted}`;
   });
-  return `SELECT ${columns.join(', ')} FROM (${source}) AS "_sluice_source"`;
+  return `SELECT ${columns.join(', ')} FROM (${source}\n) AS "_sluice_source"`;
 }
 
 /** The source with computed columns in their places, raising errors for rows that the schema or a check forbids. */
@@ -50,7 +50,7 @@ function withChecks(
   const members = schema.fields.map(({ name }) => `${quoteIdentifier(name)} := ${quoteIdentifier(name)}`);
   const sample = `left(CAST(to_json(struct_pack(${members.join(', ')})) AS VARCHAR), ${SAMPLE_CHARS_MAX})`;
   const conditions = checks.map(({ name, sql }) => {
-    const failure = `error(${quoteText(`${CHECK_MARKER}a row breaks ${name}: `)} || ${sample})`;
+    const failure = `error(${textExpression(`${CHECK_MARKER}a row breaks ${name}: `)} || ${sample})`;
     return `CASE WHEN (${sql}) IS FALSE THEN ${failure} ELSE true END`;
   });
   return `SELECT * FROM (${source}) WHERE ${conditions.join(' AND ')}`;

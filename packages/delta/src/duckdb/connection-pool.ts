@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { DeltaError } from '../errors.ts';
 
 /** Idle connections that are kept. */
 const IDLE_CONNECTIONS_MAX = 8;
@@ -10,6 +11,7 @@ const IDLE_CONNECTIONS_MAX = 8;
 export class ConnectionPool {
   readonly #instance: DuckDBInstance;
   readonly #idle: DuckDBConnection[] = [];
+  #isClosed = false;
 
   constructor(instance: DuckDBInstance) {
     this.#instance = instance;
@@ -35,12 +37,15 @@ export class ConnectionPool {
     }
   }
 
+  /** Idempotent. */
   close(): void {
+    this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.closeSync();
     this.#instance.closeSync();
   }
 
   async #connect(): Promise<DuckDBConnection> {
+    if (this.#isClosed) throw new DeltaError({ code: 'engine', message: 'the engine is closed' });
     const connection = await this.#instance.connect();
     await connection.run(`SET TimeZone = 'UTC'`);
     return connection;

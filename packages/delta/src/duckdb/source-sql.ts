@@ -16,6 +16,8 @@ export function selectNdjson(file: string, schema: StructType): string {
   );
   const options = [
     `format = 'newline_delimited'`,
+    // Otherwise a single column may be taken for the whole of each line.
+    `records = true`,
     `columns = {${columns.join(', ')}}`,
     `maximum_object_size = ${JSON_OBJECT_BYTES_MAX}`,
   ];

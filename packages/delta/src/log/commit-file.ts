@@ -24,7 +24,11 @@ export function assertReadableActions(actions: readonly Action[]): void {
     try {
       checkedAction(action, () => 'the commit');
     } catch (cause) {
-      throw new DeltaError({ code: 'invalid-data', message: `nothing is committed: ${messageOf(cause)}`, cause });
+      throw new DeltaError({
+        code: 'invalid-data',
+        message: `nothing is committed: ${messageOf(cause)}`,
+        cause,
+      });
     }
   }
 }

@@ -23,7 +23,7 @@ import { createTable } from '../write/create-table.ts';
 import { fsck } from './fsck/fsck.ts';
 import { localTables } from './local-table.fixture.ts';
 import { optimize } from './optimize/optimize.ts';
-import { DOOMED, RETENTION_MS, ROWS_PER_BATCH } from './race-worker.ts';
+import { DOOMED, RETENTION_MS, ROWS_PER_BATCH } from './testing/race-worker.ts';
 import { vacuum } from './vacuum/vacuum.ts';
 
 const SECONDS = Number(env['SLUICE_RACE_SECONDS'] ?? 12);
@@ -218,7 +218,7 @@ class Crew {
   }
 
   #start(role: string, name: string): Worker {
-    const worker = join(import.meta.dirname, 'race-worker.ts');
+    const worker = join(import.meta.dirname, 'testing', 'race-worker.ts');
     const child = spawn(execPath, [worker, JSON.stringify(this.#address), this.#root, role, name], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

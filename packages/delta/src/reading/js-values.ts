@@ -17,7 +17,7 @@
  * | array | array |
  * | map | Map |
  *
- * NULL is null everywhere.
+ * NULL is null everywhere. Of a zero the sign is not kept: the engine writes and sorts 0.0 and -0.0 as one value.
  */
 import { assert, DeltaError } from '../errors.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';

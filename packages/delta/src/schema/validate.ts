@@ -50,6 +50,9 @@ function assertFields(fields: readonly StructField[], { parent, rules }: Place):
     const path = parent === '' ? name : `${parent}.${name}`;
     if (name === '')
       throw invalid(`a column of ${parent === '' ? 'the table' : `"${parent}"`} has an empty name`);
+    if (name.includes('\0') || !name.isWellFormed()) {
+      throw invalid(`the column name ${JSON.stringify(path)} is no text that SQL can hold`);
+    }
     // Parquet readers split on these, and Spark refuses them.
     const forbidden = rules.isMapped === true ? undefined : /[ ,;{}()\n\t=]/.exec(name)?.[0];
     if (forbidden !== undefined) {

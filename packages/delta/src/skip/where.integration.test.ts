@@ -87,7 +87,8 @@ const CASES: readonly (readonly [where: string, predicate: Predicate, options?: 
     and(compare('a', '=', integer(1)), compare(['s', 'x'], '=', integer(2))),
     { alias: 'target' },
   ],
-  ['s.x = 1', compare(['s', 'x'], '=', integer(1)), { alias: 's' }],
+  // Of the table that is called so, or of the column: DuckDB takes the table's.
+  ['s.x = 1', unknown(), { alias: 's' }],
   ['a = 1 -- said', compare('a', '=', integer(1))],
   ['a IS DISTINCT FROM 1', unknown()],
   ['a = 12345678901234567890123', unknown()],

@@ -39,6 +39,9 @@ export async function wherePredicate(
   where: string,
   options: WhereOptions = {},
 ): Promise<Predicate> {
+  if (where.includes('\0')) {
+    throw new DeltaError({ code: 'invalid-expression', message: 'the condition holds the character NUL' });
+  }
   // The line's end closes a comment.
   const statement = `SELECT 1 WHERE (${where}\n)`;
   const [[text] = []] = await session.rows(

@@ -28,7 +28,7 @@ export function withMissingColumns(
     .filter(({ name }) => !provided.has(name.toLowerCase()))
     .map(({ name, type }) => `CAST(NULL AS ${duckDbType(type)}) AS ${quoteIdentifier(name)}`);
   if (missing.length === 0) return source;
-  return { kind: 'sql', sql: `SELECT *, ${missing.join(', ')} FROM (${source.sql})` };
+  return { kind: 'sql', sql: `SELECT *, ${missing.join(', ')} FROM (${source.sql}\n)` };
 }
 
 function hasValueOfItsOwn({ metadata }: StructField): boolean {

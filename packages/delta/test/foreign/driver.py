@@ -29,5 +29,5 @@ def serve(answers, versions, commands):
         try:
             answer({"id": command["id"], "result": commands[command["do"]](command)})
         except Exception as error:  # pylint: disable=broad-except
-            message = {"type": type(error).__name__, "message": str(error)}
-            answer({"id": command["id"], "error": message})
+            message = str(error).split("\n\tat ")[0]
+            answer({"id": command["id"], "error": {"type": type(error).__name__, "message": message}})

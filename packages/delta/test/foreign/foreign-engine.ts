@@ -77,19 +77,32 @@ export class ForeignEngine implements TableEngine {
 /** An engine that runs, or why there is none. */
 export type Started = { readonly engine: ForeignEngine } | { readonly missing: string };
 
+/** Besides, why Spark has no log store that other engines can write beside. */
+export type StartedSpark =
+  | { readonly engine: ForeignEngine; readonly missingLogStore: string | undefined }
+  | { readonly missing: string };
+
 /** `directory` takes the engine's log file and what it needs while it runs. */
-export async function startSpark(directory: string): Promise<Started> {
+export async function startSpark(directory: string): Promise<StartedSpark> {
   const installed = await installSpark();
   if ('missing' in installed) return installed;
-  const { python, packages, jars } = installed.parts;
+  const { python, packages, jars, classes } = installed.parts;
+  const classPath = 'parts' in classes ? classes.parts : '';
   const process = await ForeignProcess.start({
     name: 'spark',
     command: python,
-    args: ['-s', join(import.meta.dirname, 'spark_driver.py'), jars.join(','), join(directory, 'spark')],
+    args: [
+      '-s',
+      join(import.meta.dirname, 'spark_driver.py'),
+      jars.join(','),
+      classPath,
+      join(directory, 'spark'),
+    ],
     env: pythonEnvironment(packages),
     logFile: join(directory, SPARK_LOG),
   });
-  return { engine: new ForeignEngine('spark', process) };
+  const missingLogStore = 'missing' in classes ? classes.missing : undefined;
+  return { engine: new ForeignEngine('spark', process), missingLogStore };
 }
 
 export const SPARK_LOG = 'spark.log';

@@ -1,4 +1,5 @@
 /** A foreign engine's process, driven by lines of JSON; see `driver.py`. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -50,6 +51,7 @@ export class ForeignProcess {
   static async start(options: ProcessOptions): Promise<ForeignProcess> {
     const { name, command, args, env, logFile } = options;
     const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', openSync(logFile, 'a')] });
+    assert.ok(child.stdout !== null, 'the output is a pipe');
     const ready = Promise.withResolvers<ForeignProcess>();
     let started: ForeignProcess | undefined;
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -57,15 +59,13 @@ export class ForeignProcess {
       if (message.ready !== undefined) {
         started = new ForeignProcess(name, child, message.ready);
         ready.resolve(started);
-      } else started?.#settle(message);
+      } else if (started !== undefined) started.#settle(message);
     });
     child.on('error', (error) => ready.reject(error));
     child.on('exit', (code) => {
       const message = `it ended with ${code ?? 'a signal'}; see ${logFile}`;
       ready.reject(new Error(`${name}: ${message}`));
-      for (const id of started?.#pending.keys() ?? []) {
-        started?.#settle({ id, error: { type: 'ProcessEnded', message } });
-      }
+      if (started !== undefined) started.#fail(message);
     });
     const process = await ready.promise;
     process.#keepAlive(false);
@@ -91,6 +91,10 @@ export class ForeignProcess {
     this.#pending.get(answer.id)?.(answer);
     this.#pending.delete(answer.id);
     if (this.#pending.size === 0) this.#keepAlive(false);
+  }
+
+  #fail(message: string): void {
+    for (const id of this.#pending.keys()) this.#settle({ id, error: { type: 'ProcessEnded', message } });
   }
 
   #keepAlive(isBusy: boolean): void {

@@ -47,6 +47,8 @@ export interface PythonParts {
 export interface SparkParts extends PythonParts {
   /** Absolute paths of Delta's jars. */
   readonly jars: readonly string[];
+  /** The directory of the compiled `LinkLogStore.java`, or why there is none. */
+  readonly classes: Installed<string>;
 }
 
 /** `SLUICE_FOREIGN_CACHE`, else `sluice/foreign` in the user's cache directory. */
@@ -71,7 +73,7 @@ export function installSpark(): Promise<Installed<SparkParts>> {
     const packages = await installPackages(python, PACKAGES.spark);
     const jars: string[] = [];
     for (const artifact of Object.keys(JARS)) jars.push(await installJar(artifact));
-    return { python, packages, jars };
+    return { python, packages, jars, classes: await attempt(() => compileLogStore(packages, jars)) };
   });
 }
 
@@ -95,7 +97,7 @@ async function findPython(): Promise<string> {
 }
 
 async function requireJava(): Promise<void> {
-  const java = env['JAVA_HOME'] === undefined ? 'java' : join(env['JAVA_HOME'], 'bin', 'java');
+  const java = javaProgram('java');
   const { stderr } = await run(java, ['-version']).catch((error: unknown) => {
     throw new Error(`no Java: "${java}" can't be run (${firstLine(error)})`);
   });
@@ -106,7 +108,10 @@ async function requireJava(): Promise<void> {
 /** Packages and what they need, in a directory of their own that is there as a whole or not at all. */
 async function installPackages(python: string, packages: readonly string[]): Promise<string> {
   const version = (await run(python, ['-V'])).stdout.trim();
-  const key = createHash('sha256').update([version, ...packages].join('\n')).digest('hex').slice(0, 12);
+  const key = createHash('sha256')
+    .update([version, ...packages].join('\n'))
+    .digest('hex')
+    .slice(0, 12);
   const directory = join(cacheDirectory(), `python-${key}`);
   if (existsSync(directory)) return directory;
   await mkdir(cacheDirectory(), { recursive: true });
@@ -141,6 +146,32 @@ async function installJar(artifact: string): Promise<string> {
   await writeFile(temporary, bytes);
   await rename(temporary, path);
   return path;
+}
+
+async function compileLogStore(packages: string, jars: readonly string[]): Promise<string> {
+  const source = join(import.meta.dirname, 'LinkLogStore.java');
+  const key = createHash('sha256')
+    .update(await readFile(source))
+    .update(jars.join())
+    .digest('hex')
+    .slice(0, 12);
+  const directory = join(cacheDirectory(), `classes-${key}`);
+  if (existsSync(directory)) return directory;
+  const temporary = `${directory}.${pid}.tmp`;
+  const path = [join(packages, 'pyspark', 'jars', '*'), ...jars].join(delimiter);
+  try {
+    await run(javaProgram('javac'), ['-d', temporary, '-cp', path, source]).catch((error: unknown) => {
+      throw new Error(`javac can't compile LinkLogStore.java: ${firstLine(error)}`);
+    });
+    await place(temporary, directory);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return directory;
+}
+
+function javaProgram(name: string): string {
+  return env['JAVA_HOME'] === undefined ? name : join(env['JAVA_HOME'], 'bin', name);
 }
 
 /** Whoever comes first wins; the others use what is there. */

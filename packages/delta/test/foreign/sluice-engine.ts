@@ -49,7 +49,10 @@ export class SluiceEngine implements TableEngine {
     await (await this.open(path)).delete({ where });
   }
 
-  async update(path: string, change: { set: Readonly<Record<string, string>>; where: string }): Promise<void> {
+  async update(
+    path: string,
+    change: { set: Readonly<Record<string, string>>; where: string },
+  ): Promise<void> {
     await (await this.open(path)).update(change);
   }
 
@@ -80,20 +83,19 @@ export class SluiceEngine implements TableEngine {
       await this.open(path)
     ).changes({ from: { version: from }, ...(to === undefined ? {} : { to: { version: to } }) });
     const rows = await readAll(scan.rows({ timestamps: 'micros' }), scan.schema);
-    return rows.map(({ _commit_timestamp: _, ...row }) => row);
+    return rows.map((row) =>
+      Object.fromEntries(Object.entries(row).filter(([name]) => name !== '_commit_timestamp')),
+    );
   }
 
   async facts(path: string): Promise<Facts> {
-    const table = await this.open(path);
-    const { version, fileCount, sizeBytes, protocol, properties } = await table.snapshot();
-    return {
-      version,
-      history: (await table.history()).map((commit) => commit.version),
-      files: fileCount,
-      bytes: sizeBytes,
-      features: [...new Set([...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])])],
-      properties,
-    };
+    const { version, fileCount, sizeBytes } = await (await this.open(path)).snapshot();
+    return { version, files: fileCount, bytes: sizeBytes };
+  }
+
+  /** The versions that there are, the newest first. */
+  async versions(path: string): Promise<number[]> {
+    return (await (await this.open(path)).history()).map(({ version }) => version);
   }
 
   #at(path: string): { store: LocalStore; engine: DuckDbEngine; root: string } {
@@ -135,7 +137,11 @@ function encode(value: unknown, type: DataType): Value {
   if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString('hex')}`;
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number') {
-    return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? '-0.0' : String(value);
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : Object.is(value, -0)
+        ? '-0.0'
+        : String(value);
   }
   return value as Value;
 }
@@ -150,7 +156,9 @@ function decode(value: Value, type: DataType): unknown {
       return new Map(pairs.map(([key, item]) => [decode(key, type.keyType), decode(item, type.valueType)]));
     }
     const members = value as Record<string, Value>;
-    return Object.fromEntries(type.fields.map((each) => [each.name, decode(members[each.name] ?? null, each.type)]));
+    return Object.fromEntries(
+      type.fields.map((each) => [each.name, decode(members[each.name] ?? null, each.type)]),
+    );
   }
   if (type === 'long') return BigInt(value as string);
   if (type === 'timestamp') return `${timestampText(BigInt(value as string))}Z`;

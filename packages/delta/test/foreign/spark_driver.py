@@ -1,13 +1,12 @@
-"""Apache Spark with Delta Lake, driven over stdin and stdout: `spark_driver.py <jar,jar,…> <log file>`."""
+"""Apache Spark with Delta Lake, driven over stdin and stdout: `spark_driver.py <jar,jar,…> <classes> <scratch directory>`."""
 
-import json
 import os
 import sys
 
 from driver import claim_stdout, serve
 
 ANSWERS = claim_stdout()
-JARS, SCRATCH = sys.argv[1:3]
+JARS, CLASSES, SCRATCH = sys.argv[1:4]
 os.environ["TZ"] = "UTC"
 
 import pyspark  # noqa: E402
@@ -18,6 +17,7 @@ from pyspark.sql.types import StructType, VariantType  # noqa: E402
 
 SETTINGS = {
     "spark.jars": JARS,
+    "spark.driver.extraClassPath": os.pathsep.join([CLASSES, *JARS.split(",")]) if CLASSES else "",
     "spark.driver.memory": "1g",
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
@@ -31,7 +31,10 @@ SETTINGS = {
     # Tables are tiny: what costs time is starting tasks and compiling plans.
     "spark.sql.shuffle.partitions": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
     # Whatever a checksum says must be true, or Spark refuses the table.
@@ -140,88 +143,87 @@ def changes(command):
 
 
 def log_of(command):
-    """Delta's own object for the table's log, as it knows it now."""
-    log = spark._jvm.org.apache.spark.sql.delta.DeltaLog
-    return log.forTable(spark._jsparkSession, command["path"])
+    """Delta's own object for the table's log."""
+    return spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, command["path"])
+
+
+def newest(command):
+    """Delta's own object for the newest snapshot."""
+    none = spark._jvm.scala.Option.empty()
+    return log_of(command).update(False, none, none)
 
 
 def checkpoint(command):
-    log = log_of(command)
-    log.checkpoint(log.update(False, spark._jvm.scala.Option.empty(), spark._jvm.scala.Option.empty()))
+    log_of(command).checkpoint(newest(command), spark._jvm.scala.Option.empty())
 
 
 def clean_up(command):
     """Deletes what of the log has expired."""
     log = log_of(command)
-    snapshot = log.update(False, spark._jvm.scala.Option.empty(), spark._jvm.scala.Option.empty())
-    log.cleanUpExpiredLogs(snapshot, getattr(log, "cleanUpExpiredLogs$default$2")(), spark._jvm.scala.Option.empty())
+    log.doLogCleanup(newest(command), spark._jvm.scala.Option.empty())
 
 
 def facts(command):
-    detail = table(command).detail().collect()[0].asDict()
-    history = [each["version"] for each in table(command).history().select("version").collect()]
-    return {
-        "version": history[0],
-        "history": history,
-        "files": detail["numFiles"],
-        "bytes": detail["sizeInBytes"],
-        "features": detail["tableFeatures"],
-        "properties": detail["properties"],
-    }
+    snapshot = newest(command)
+    return {"version": snapshot.version(), "files": snapshot.numOfFiles(), "bytes": snapshot.sizeInBytes()}
 
 
 def validate(command):
     """Reads the newest snapshot afresh and holds it against its checksum; throws what Spark finds wrong."""
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
-    log = log_of(command)
-    snapshot = log.unsafeVolatileSnapshot()
+    snapshot = newest(command)
     has_checksum = snapshot.checksumOpt().isDefined()
-    snapshot.validateChecksum(spark._jvm.PythonUtils.toScalaMap({}))
-    return {"version": snapshot.version(), "checksum": has_checksum}
+    valid = snapshot.validateChecksum(getattr(snapshot, "validateChecksum$default$1")())
+    return {"version": snapshot.version(), "checksum": has_checksum, "valid": valid}
+
+
+def commit_times(command):
+    """Version and time in milliseconds of each commit, the newest first."""
+    history = table(command).history().selectExpr("version", "unix_millis(timestamp) AS ms").collect()
+    return [[each["version"], each["ms"]] for each in history]
+
+
+def clustering(command):
+    return list(table(command).detail().collect()[0]["clusteringColumns"])
+
+
+def domains(command):
+    """The configuration of each domain of users."""
+    found = newest(command).domainMetadata()
+    each = [found.apply(at) for at in range(found.size())]
+    return {one.domain(): one.configuration() for one in each if not one.domain().startswith("delta.")}
 
 
 def append_many(command):
-    """Appends one row a commit; gives the conflicts that Spark reported."""
-    failures = []
+    """Appends one row a commit."""
     for at in range(command["count"]):
-        try:
-            append({**command, "rows": [{"writer": command["writer"], "n": str(at)}]})
-        except Exception as error:  # pylint: disable=broad-except
-            failures.append({"n": at, "message": str(error)[:500]})
-    return failures
+        append({**command, "rows": [{"writer": command["writer"], "n": str(at)}]})
 
 
-def merge_many(command):
-    """Adds one to a counter a commit, again after conflicts; gives how many were made."""
+def update_many(command):
+    """Adds one to the value of a row, a commit each, again after conflicts; gives how many conflicts there were."""
     done = 0
     conflicts = 0
     while done < command["count"]:
         try:
-            spark.sql(f"UPDATE {named(command)} SET value = value + 1 WHERE id = {command['row']}")
+            update({**command, "set": {"value": "value + 1"}})
             done += 1
         except Exception as error:  # pylint: disable=broad-except
-            if "Concurrent" not in str(error) and "CONCURRENT" not in str(error):
+            if "DELTA_CONCURRENT" not in str(error):
                 raise
             conflicts += 1
-    return {"done": done, "conflicts": conflicts}
+    return conflicts
 
 
-def put_many(command):
-    """Puts a run of files as Spark's log store puts commits; gives those that it says it wrote."""
-    log = log_of(command)
-    jvm = spark._jvm
-    won = []
-    for at in range(command["from"], command["to"]):
-        lines = jvm.java.util.ArrayList()
-        lines.add(json.dumps({"writer": "spark", "at": at}))
-        path = jvm.org.apache.hadoop.fs.Path(f"{command['directory']}/{at}.json")
-        try:
-            jvm.foreign.Put.write(log.store(), path, lines, log.newDeltaHadoopConf())
-            won.append(at)
-        except Exception as error:  # pylint: disable=broad-except
-            if "FileAlreadyExists" not in str(error):
-                raise
-    return won
+def use_log_store(command):
+    """The class that puts commits on local disks from now on; null for Delta's own."""
+    configuration = spark._jvm.org.apache.spark.SparkEnv.get().conf()
+    name = "spark.delta.logStore.file.impl"
+    if command["class"] is None:
+        configuration.remove(name)
+    else:
+        configuration.set(name, command["class"])
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 serve(
@@ -243,8 +245,12 @@ serve(
         "changes": changes,
         "facts": facts,
         "validate": validate,
+        "commitTimes": commit_times,
+        "clustering": clustering,
+        "domains": domains,
+        "forget": lambda command: spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache(),
         "appendMany": append_many,
-        "updateMany": merge_many,
-        "putMany": put_many,
+        "updateMany": update_many,
+        "useLogStore": use_log_store,
     },
 )

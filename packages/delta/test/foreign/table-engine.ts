@@ -28,12 +28,8 @@ export interface Upsert extends Rows {
 
 export interface Facts {
   readonly version: number;
-  /** The newest first. */
-  readonly history: readonly number[];
   readonly files: number;
   readonly bytes: number;
-  readonly features: readonly string[];
-  readonly properties: Readonly<Record<string, string>>;
 }
 
 export type EngineName = 'sluice' | 'spark' | 'delta-rs';

@@ -62,7 +62,7 @@ export async function curveOrder(
   const { columns, source, rows } = options;
   const [only] = columns;
   assert(only !== undefined, 'a curve goes through at least one column');
-  if (columns.length === 1) return plainOrder(only);
+  if (columns.length === 1) return expressionOf(only);
   const bits = bitsPerColumn(rows, columns.length);
   const bounds = await rangeBounds(session, { source, columns, ranges: 2 ** bits });
   const type = keyType(bits * columns.length);
@@ -124,12 +124,6 @@ function rangeCase(column: CurveColumn, bounds: readonly string[], leaf: (range:
     return `CASE WHEN ${value} < ${bound} THEN ${tree(first, middle - 1)} ELSE ${tree(middle, last)} END`;
   };
   return `(${tree(0, bounds.length)})`;
-}
-
-/** A column that DuckDB sorts by comes out with every -0.0 made 0.0; an expression of it does not. */
-function plainOrder(column: CurveColumn): string {
-  const isFloat = column.type === 'double' || column.type === 'float';
-  return isFloat ? `(${expressionOf(column)} + 0)` : expressionOf(column);
 }
 
 function expressionOf({ path: [first = '', ...members] }: CurveColumn): string {

@@ -13,7 +13,9 @@ function assertSameRows(found: readonly ModelRow[], expected: ModelContent, what
   const left = new Map<string, number>();
   for (const row of expected.rows) count(left, rowText(row, expected.fields), -1);
   for (const row of found) count(left, rowText(row, expected.fields), 1);
-  const lines = [...left].filter(([, times]) => times !== 0).map(([text, times]) => `${times > 0 ? '+' : '-'} ${text}`);
+  const lines = [...left]
+    .filter(([, times]) => times !== 0)
+    .map(([text, times]) => `${times > 0 ? '+' : '-'} ${text}`);
   assert.deepEqual(lines, [], `${what}: ${found.length} rows instead of ${expected.rows.length}`);
 }
 
@@ -21,7 +23,11 @@ function count(counts: Map<string, number>, text: string, by: number): void {
   counts.set(text, (counts.get(text) ?? 0) + by);
 }
 
-async function read(table: DeltaTable, expected: ModelContent, options: { version?: number; where?: string } = {}): Promise<ModelRow[]> {
+async function read(
+  table: DeltaTable,
+  expected: ModelContent,
+  options: { version?: number; where?: string } = {},
+): Promise<ModelRow[]> {
   const rows: ModelRow[] = [];
   for await (const row of table.rows({ ...options, timestamps: 'micros' })) {
     assert.deepEqual(
@@ -50,7 +56,11 @@ export async function assertAgrees(world: World, connection: DuckDBConnection, w
   for (let round = 0; round < 2; round += 1) {
     const where = randomCondition(dice, content);
     const expected = { ...content, rows: content.rows.filter((row) => where.test(row) === true) };
-    assertSameRows(await read(fresh, expected, { where: where.sql }), expected, `${what}: rows where ${where.sql}`);
+    assertSameRows(
+      await read(fresh, expected, { where: where.sql }),
+      expected,
+      `${what}: rows where ${where.sql}`,
+    );
   }
   if (model.versions.size > 0) {
     const version = dice.of([...model.versions.keys()]);
@@ -73,7 +83,11 @@ export async function assertFeedLeads(
   const { fields } = model;
   const of = (types: string): Promise<ModelRow[]> => {
     const names = fields.map(({ name }) => `"${name.replaceAll('"', '""')}"`).join(', ');
-    return rowsOfSql(connection, `SELECT ${names} FROM (${changes.sql}) WHERE _change_type IN (${types})`, fields);
+    return rowsOfSql(
+      connection,
+      `SELECT ${names} FROM (${changes.sql}) WHERE _change_type IN (${types})`,
+      fields,
+    );
   };
   const [gone, come] = [await of(`'delete', 'update_preimage'`), await of(`'insert', 'update_postimage'`)];
   assertSameRows(

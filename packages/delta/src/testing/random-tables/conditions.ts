@@ -2,7 +2,15 @@
 import { quoteIdentifier } from '../../scan/quote.ts';
 import { type DataType, decimalOf, type StructField } from '../../schema/types.ts';
 import type { Dice } from './dice.ts';
-import { compareScalars, type ModelRow, type ModelValue, plainText, randomValue, sqlLiteral } from './values.ts';
+import {
+  cell,
+  compareScalars,
+  type ModelRow,
+  type ModelValue,
+  plainText,
+  randomValue,
+  sqlLiteral,
+} from './values.ts';
 
 export type Truth = boolean | null;
 
@@ -129,7 +137,14 @@ function constantComparison(dice: Dice, operand: Operand): Condition {
   const operator = dice.of(COMPARISONS);
   const literal = dice.once(2) ? looseLiteral(value, operand.type) : sqlLiteral(value, operand.type);
   const isTurned = dice.once(4);
-  const turned: Record<Comparison, Comparison> = { '=': '=', '<>': '<>', '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
+  const turned: Record<Comparison, Comparison> = {
+    '=': '=',
+    '<>': '<>',
+    '<': '>',
+    '<=': '>=',
+    '>': '<',
+    '>=': '<=',
+  };
   return {
     sql: isTurned ? `${literal} ${turned[operator]} ${operand.sql}` : `${operand.sql} ${operator} ${literal}`,
     test: (row) => compared(operand.of(row), operator, value),
@@ -140,7 +155,8 @@ function constantComparison(dice: Dice, operand: Operand): Condition {
 function looseLiteral(value: ModelValue, type: DataType): string {
   if (value === null) return 'NULL';
   if (['byte', 'short', 'integer', 'long'].includes(type as string)) return String(value);
-  if (type === 'date' || type === 'timestamp' || type === 'timestamp_ntz') return `'${plainText(value, type)}'`;
+  if (type === 'date' || type === 'timestamp' || type === 'timestamp_ntz')
+    return `'${plainText(value, type)}'`;
   const isPlain = typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0);
   if (type === 'double' && isPlain) return `${String(value)}::DOUBLE`;
   return decimalOf(type) === undefined ? sqlLiteral(value, type) : plainText(value, type);
@@ -187,7 +203,7 @@ function recased(sql: string): string {
 function scopeOperands({ fields, alias }: ConditionScope): Operand[] {
   const prefix = alias === undefined ? '' : `${quoteIdentifier(alias)}.`;
   return fields.flatMap(({ name, type }, at) =>
-    withMembers({ sql: `${prefix}${quoteIdentifier(name)}`, type, of: (row) => row[at] }),
+    withMembers({ sql: `${prefix}${quoteIdentifier(name)}`, type, of: (row) => cell(row, at) }),
   );
 }
 

@@ -61,12 +61,12 @@ export class Model {
   }
 }
 
-/** Partition values lose what their text can't tell: '' is NULL, and a zero has no sign. */
+/** Partition values lose what their text can't tell: '' is NULL. */
 function asPartitioned(row: ModelRow, { fields, partitionColumns }: ModelContent): ModelRow {
   if (partitionColumns.length === 0) return row;
   return row.map((value, at) => {
     if (!partitionColumns.includes(fields[at]?.name ?? '')) return value;
-    return value === '' ? null : value === 0 ? 0 : value;
+    return value === '' ? null : value;
   });
 }
 

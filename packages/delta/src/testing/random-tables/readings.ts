@@ -30,8 +30,7 @@ function ofDuckDb(value: unknown, type: DataType): ModelValue {
     if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes);
     if (value instanceof DuckDBDateValue) return value.days;
     if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return value.micros;
-    if (value instanceof DuckDBDecimalValue) return value.value;
-    return value;
+    return value instanceof DuckDBDecimalValue ? value.value : (value as ModelValue);
   }
   if (type.type === 'array' && value instanceof DuckDBListValue) {
     return value.items.map((item) => ofDuckDb(item, type.elementType));
@@ -45,7 +44,7 @@ function ofDuckDb(value: unknown, type: DataType): ModelValue {
   if (type.type === 'struct' && value instanceof DuckDBStructValue) {
     return type.fields.map(({ name, type: inner }) => ofDuckDb(value.entries[name], inner));
   }
-  throw new AssertionFailure(`${JSON.stringify(type)} came as ${String(value)}`);
+  throw new AssertionFailure(`${JSON.stringify(type)} came as a ${typeof value}`);
 }
 
 /** A row that the library gave. */
@@ -60,7 +59,7 @@ function ofJs(value: unknown, type: DataType): ModelValue {
     if (value instanceof Date) return BigInt(value.getTime()) * 1000n;
     if (type === 'binary') return Buffer.from(value as Uint8Array);
     if (type === 'date') return Date.parse(`${value as string}T00:00:00Z`) / 86_400_000;
-    return decimalOf(type) === undefined ? value : BigInt((value as string).replace('.', ''));
+    return decimalOf(type) === undefined ? (value as ModelValue) : BigInt((value as string).replace('.', ''));
   }
   if (type.type === 'array') return (value as unknown[]).map((item) => ofJs(item, type.elementType));
   if (type.type === 'map') {
@@ -69,5 +68,5 @@ function ofJs(value: unknown, type: DataType): ModelValue {
       ofJs(item, type.valueType),
     ]);
   }
-  return ofLibrary(value as Record<string, unknown>, type.fields) as ModelValue;
+  return ofLibrary(value as Record<string, unknown>, type.fields);
 }

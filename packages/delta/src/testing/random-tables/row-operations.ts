@@ -8,7 +8,7 @@ import type { Dice } from './dice.ts';
 import { placesOf } from './model.ts';
 import { ofLibrary } from './readings.ts';
 import { freshName, randomPartitioning, randomStruct, randomType } from './types.ts';
-import { canonical, compareScalars, type ModelRow, type ModelValue, sqlLiteral } from './values.ts';
+import { canonical, cell, compareScalars, type ModelRow, type ModelValue, sqlLiteral } from './values.ts';
 import { type Operation, sourceFor, type World } from './world.ts';
 
 const ROWS_MAX = 12;
@@ -93,7 +93,7 @@ function assignments(world: World, isOfSource: boolean, aliases: readonly string
       // '' is refused of a partition's column that can't be NULL, and another column may have it.
       const isSafe = own.nullable || !model.isPartition(own);
       if (isSafe) {
-        return { field: own, at, sql, value: (target, source) => (isSource ? source : target)[other] };
+        return { field: own, at, sql, value: (target, source) => cell(isSource ? source : target, other) };
       }
     }
     const value = model.randomCell(dice, own);
@@ -127,15 +127,18 @@ export const updateMember: Operation = async (world) => {
   const { dice, model, table } = world;
   const able = [...model.fields.entries()].flatMap(([at, { name, type }]) => {
     if (typeof type === 'string' || type.type !== 'struct' || name.includes('.')) return [];
-    const isFree = type.fields.every(({ nullable }) => nullable);
-    return isFree ? type.fields.flatMap((member, inner) => (member.name.includes('.') ? [] : [{ at, inner, name, member }])) : [];
+    const { fields } = type;
+    if (!fields.every(({ nullable }) => nullable)) return [];
+    return fields.flatMap((member, inner) =>
+      member.name.includes('.') ? [] : [{ at, inner, name, member, count: fields.length }],
+    );
   });
   if (able.length === 0) return update(world);
-  const { at, inner, name, member } = dice.of(able);
+  const { at, inner, name, member, count } = dice.of(able);
   const value = model.randomCell(dice, member);
   const where = randomCondition(dice, model);
-  const count = (model.fields[at]?.type as { fields: unknown[] }).fields.length;
-  await table.update({ set: { [`${name}.${member.name}`]: sqlLiteral(value, member.type) }, where: where.sql });
+  const set = { [`${name}.${member.name}`]: sqlLiteral(value, member.type) };
+  await table.update({ set, where: where.sql });
   model.change({
     rows: model.rows.map((row) => {
       if (where.test(row) !== true) return row;
@@ -143,7 +146,7 @@ export const updateMember: Operation = async (world) => {
       return row.with(at, members.with(inner, value));
     }),
   });
-  return `update member ${name}.${member.name} = ${canonical(value, member.type)} where ${where.sql}`;
+  return `update ${JSON.stringify(set)} where ${where.sql}`;
 };
 
 export const overwrite: Operation = async (world) => {
@@ -175,19 +178,27 @@ export const overwrite: Operation = async (world) => {
 
 function partitionKey({ model }: World): (row: ModelRow) => string {
   const places = [...model.fields.keys()].filter((at) => model.isPartition(model.fields[at] as StructField));
-  return (row) => places.map((at) => canonical(row[at], (model.fields[at] as StructField).type)).join('/');
+  return (row) =>
+    places.map((at) => canonical(cell(row, at), (model.fields[at] as StructField).type)).join('/');
 }
 
 export const overwriteSchema: Operation = async (world) => {
   const { dice, model, table } = world;
   const schema = randomStruct(dice, { count: 2 + dice.below(4), depth: 0 }, model);
-  const kept = model.fields.filter((own) => schema.fields.every(({ name }) => name.toLowerCase() !== own.name.toLowerCase()));
+  const kept = model.fields.filter((own) =>
+    schema.fields.every(({ name }) => name.toLowerCase() !== own.name.toLowerCase()),
+  );
   const all = { type: 'struct' as const, fields: [...kept.slice(0, 1), ...schema.fields] };
   const partitionColumns = randomPartitioning(dice, all);
   await table.alter.setClustering([]);
   model.change({ fields: all.fields, partitionColumns, rows: [] });
   const rows = model.randomRows(dice, dice.below(ROWS_MAX));
-  await table.overwrite({ source: await sourceFor(world, rows), mode: 'whole', schema: all, partitionColumns });
+  await table.overwrite({
+    source: await sourceFor(world, rows),
+    mode: 'whole',
+    schema: all,
+    partitionColumns,
+  });
   model.change({ rows, fields: (await table.snapshot()).schema.fields });
   return `overwrite with the schema ${JSON.stringify(all)} by ${partitionColumns.join()}`;
 };
@@ -195,7 +206,10 @@ export const overwriteSchema: Operation = async (world) => {
 /** The clauses of a merge, and what they make of rows. */
 interface MergeCase {
   readonly kind: 'update' | 'delete' | 'insert' | 'by-source-update' | 'by-source-delete';
-  readonly condition: { readonly sql: string; readonly test: (target: ModelRow, source: ModelRow) => boolean };
+  readonly condition: {
+    readonly sql: string;
+    readonly test: (target: ModelRow, source: ModelRow) => boolean;
+  };
   readonly set: readonly Assignment[] | 'all';
 }
 
@@ -204,7 +218,11 @@ export const merge: Operation = async (world) => {
   const keys = [...model.fields.entries()].filter(([, { type }]) => typeof type === 'string');
   if (keys.length === 0) return append(world);
   const [key, { name }] = dice.of(keys);
-  const aliases = dice.of([['target', 'source'], ['t', 's'], ['the "target"', 'from']]) as [string, string];
+  const aliases = dice.of<[string, string]>([
+    ['target', 'source'],
+    ['t', 's'],
+    ['the "target"', 'from'],
+  ]);
   const rows = distinctBy(model.randomRows(dice, 1 + dice.below(ROWS_MAX)), key);
   const cases = mergeCases(world, aliases);
   const on = aliases.map((alias) => `${quoteIdentifier(alias)}.${quoteIdentifier(name)}`);
@@ -236,11 +254,15 @@ function merged(
   { key, cases }: { key: number; cases: readonly MergeCase[] },
 ): ModelRow[] {
   const isMatch = (target: ModelRow, source: ModelRow): boolean =>
-    target[key] !== null && source[key] !== null && compareScalars(target[key], source[key]) === 0;
+    target[key] !== null &&
+    source[key] !== null &&
+    compareScalars(cell(target, key), cell(source, key)) === 0;
   const next = targets.flatMap((target) => {
     const source = sources.find((candidate) => isMatch(target, candidate));
     const kinds = source === undefined ? ['by-source-update', 'by-source-delete'] : ['update', 'delete'];
-    const own = cases.find(({ kind, condition }) => kinds.includes(kind) && condition.test(target, source ?? []));
+    const own = cases.find(
+      ({ kind, condition }) => kinds.includes(kind) && condition.test(target, source ?? []),
+    );
     if (own === undefined) return [target];
     if (own.kind.endsWith('delete')) return [];
     return [own.set === 'all' ? (source ?? target) : assigned(target, source ?? [], own.set)];
@@ -250,7 +272,15 @@ function merged(
     .flatMap((source) => {
       const own = cases.find(({ kind, condition }) => kind === 'insert' && condition.test([], source));
       if (own === undefined) return [];
-      return [own.set === 'all' ? source : assigned(source.map(() => null), source, own.set)];
+      return [
+        own.set === 'all'
+          ? source
+          : assigned(
+              source.map(() => null),
+              source,
+              own.set,
+            ),
+      ];
     });
   return [...next, ...inserted];
 }
@@ -259,7 +289,9 @@ function distinctBy(rows: readonly ModelRow[], key: number): ModelRow[] {
   return rows.filter(
     (row, at) =>
       row[key] === null ||
-      rows.findIndex((other) => other[key] !== null && compareScalars(other[key], row[key]) === 0) === at,
+      rows.findIndex(
+        (other) => other[key] !== null && compareScalars(cell(other, key), cell(row, key)) === 0,
+      ) === at,
   );
 }
 
@@ -274,7 +306,12 @@ function mergeCases(world: World, aliases: [string, string]): MergeCase[] {
   for (let left = dice.below(3); left > 0; left -= 1) {
     const condition = left === 1 && dice.once(2) ? always : on(dice.of([0, 1]));
     if (dice.once(3)) cases.push({ kind: 'delete', condition, set: 'all' });
-    else cases.push({ kind: 'update', condition, set: dice.once(2) ? 'all' : assignments(world, true, aliases) });
+    else
+      cases.push({
+        kind: 'update',
+        condition,
+        set: dice.once(2) ? 'all' : assignments(world, true, aliases),
+      });
   }
   if (dice.below(3) > 0) {
     const condition = dice.once(2) ? always : on(1);
@@ -289,7 +326,11 @@ function mergeCases(world: World, aliases: [string, string]): MergeCase[] {
 }
 
 /** All columns of the source, or those that can't be NULL and some more. */
-function insertedValues(dice: Dice, fields: readonly StructField[], alias: string): readonly Assignment[] | 'all' {
+function insertedValues(
+  dice: Dice,
+  fields: readonly StructField[],
+  alias: string,
+): readonly Assignment[] | 'all' {
   if (dice.once(2)) return 'all';
   const set = [...fields.entries()].flatMap(([at, own]): Assignment[] =>
     own.nullable && dice.once(2)
@@ -299,7 +340,7 @@ function insertedValues(dice: Dice, fields: readonly StructField[], alias: strin
             field: own,
             at,
             sql: `${quoteIdentifier(alias)}.${quoteIdentifier(own.name)}`,
-            value: (_target, source) => source[at],
+            value: (_target, source) => cell(source, at),
           },
         ],
   );

@@ -99,7 +99,12 @@ async function runStep(world: World, operation: Operation, connection: DuckDBCon
   const isChangeOfRows = Object.values(row).includes(operation);
   const isSameSchema = since.content.fields === content.fields;
   const isFed = 'delta.enableChangeDataFeed';
-  if (isChangeOfRows && isSameSchema && content.properties[isFed] === 'true' && since.content.properties[isFed] === 'true') {
+  if (
+    isChangeOfRows &&
+    isSameSchema &&
+    content.properties[isFed] === 'true' &&
+    since.content.properties[isFed] === 'true'
+  ) {
     await assertFeedLeads(world, connection, since);
   }
   // Maintenance may commit several versions, all of which hold the same rows; others prepare the table first.

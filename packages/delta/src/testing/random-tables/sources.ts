@@ -4,7 +4,7 @@ import type { RowSource } from '../../engine.ts';
 import { quoteIdentifier } from '../../scan/quote.ts';
 import { type DataType, decimalOf, type StructField } from '../../schema/types.ts';
 import type { Dice } from './dice.ts';
-import { type ModelRow, type ModelValue, plainText, sqlLiteral } from './values.ts';
+import { cell, type ModelRow, type ModelValue, plainText, sqlLiteral } from './values.ts';
 
 /** A source of the rows; a file that it needs is written to `file`. */
 export async function sourceOf(
@@ -31,7 +31,7 @@ export function rowsSql(dice: Dice, rows: readonly ModelRow[], fields: readonly 
   const selects = (rows.length === 0 ? [fields.map(() => null)] : rows).map((row) => {
     const columns = order.map((at) => {
       const { name, type } = fields[at] as StructField;
-      return `${sqlLiteral(row[at], type)} AS ${quoteIdentifier(name)}`;
+      return `${sqlLiteral(cell(row, at), type)} AS ${quoteIdentifier(name)}`;
     });
     return `SELECT ${columns.join(', ')}`;
   });
@@ -41,7 +41,7 @@ export function rowsSql(dice: Dice, rows: readonly ModelRow[], fields: readonly 
 /** A row as JavaScript's values, of the several that mean the same one or another; nulls may be absent. */
 function objectOf(dice: Dice, row: ModelRow, fields: readonly StructField[]): Record<string, unknown> {
   const entries = fields.flatMap(({ name, type }, at): [string, unknown][] =>
-    row[at] === null && dice.once(2) ? [] : [[name, jsValue(dice, row[at], type)]],
+    row[at] === null && dice.once(2) ? [] : [[name, jsValue(dice, cell(row, at), type)]],
   );
   return Object.fromEntries(entries);
 }
@@ -75,7 +75,10 @@ function jsonOf(value: ModelValue, type: DataType): string {
     if (type.type === 'array') return `[${items.map((item) => jsonOf(item, type.elementType)).join(',')}]`;
     const members =
       type.type === 'struct'
-        ? type.fields.map(({ name, type: inner }, at) => [JSON.stringify(name), jsonOf(items[at], inner)])
+        ? type.fields.map(({ name, type: inner }, at) => [
+            JSON.stringify(name),
+            jsonOf(cell(items, at), inner),
+          ])
         : (items as [ModelValue, ModelValue][]).map(([key, item]) => [
             JSON.stringify(wireText(key, type.keyType)),
             jsonOf(item, type.valueType),

@@ -6,7 +6,7 @@ import { DeltaTable } from '../../table.ts';
 import { editType, editValue, type Place, type PlaceEdit, placesOf } from './model.ts';
 import { append } from './row-operations.ts';
 import { freshName, randomType, widerTypes } from './types.ts';
-import { type ModelValue, widened } from './values.ts';
+import { cell, type ModelValue, widened } from './values.ts';
 import type { Operation, World } from './world.ts';
 
 /** The fields of the struct at a place; undefined if there is none. */
@@ -21,21 +21,34 @@ function edit({ model }: World, path: readonly string[], change: PlaceEdit): voi
   const own = model.fields[at] as StructField;
   model.change({
     fields: model.fields.with(at, { ...own, type: editType(own.type, rest, change) }),
-    rows: model.rows.map((row) => row.with(at, editValue(row[at], { type: own.type, path: rest }, change))),
+    rows: model.rows.map((row) =>
+      row.with(at, editValue(cell(row, at), { type: own.type, path: rest }, change)),
+    ),
   });
 }
 
 export const addColumn: Operation = async (world) => {
   const { dice, model, table } = world;
-  const structs = placesOf(model.fields).filter((place) => membersOf(place) !== undefined && !place.path.includes('key'));
+  const structs = placesOf(model.fields).filter(
+    (place) => membersOf(place) !== undefined && !place.path.includes('key'),
+  );
   const parent = dice.once(2) ? dice.of([undefined, ...structs]) : undefined;
   const siblings = parent === undefined ? model.fields : (membersOf(parent) ?? []);
   const added = field(freshName(dice, siblings, model), randomType(dice, 1, model));
   const position = dice.of([undefined, 'first', { after: dice.of(siblings).name }] as const);
-  const after = position === 'first' ? -1 : position === undefined ? siblings.length - 1 : siblings.findIndex(({ name }) => name === position.after);
+  const after =
+    position === 'first'
+      ? -1
+      : position === undefined
+        ? siblings.length - 1
+        : siblings.findIndex(({ name }) => name === position.after);
   const put = <Item>(items: readonly Item[], item: Item): Item[] => items.toSpliced(after + 1, 0, item);
   await table.alter.addColumns([
-    { field: added, ...(parent === undefined ? {} : { parent: parent.path }), ...(position === undefined ? {} : { position }) },
+    {
+      field: added,
+      ...(parent === undefined ? {} : { parent: parent.path }),
+      ...(position === undefined ? {} : { position }),
+    },
   ]);
   if (parent === undefined) {
     model.change({ fields: put(model.fields, added), rows: model.rows.map((row) => put(row, null)) });
@@ -57,8 +70,13 @@ export const renameColumn: Operation = async (world) => {
   const parent = placesOf(model.fields).find(({ path }) => path.join('\0') === above.join('\0'));
   const siblings = parent === undefined ? model.fields : (membersOf(parent) ?? []);
   const to = dice.once(5) ? name.toUpperCase() : freshName(dice, siblings, model);
-  const isTaken = siblings.some((other) => other.name !== name && other.name.toLowerCase() === to.toLowerCase());
-  if (isTaken || !(await answersAs(() => table.alter.renameColumn({ column: place.path, to }), 'clustering'))) {
+  const isTaken = siblings.some(
+    (other) => other.name !== name && other.name.toLowerCase() === to.toLowerCase(),
+  );
+  if (
+    isTaken ||
+    !(await answersAs(() => table.alter.renameColumn({ column: place.path, to }), 'clustering'))
+  ) {
     return 'no rename';
   }
   const renamed = (own: StructField): StructField => (own.name === name ? { ...own, name: to } : own);
@@ -114,7 +132,8 @@ export const widenColumn: Operation = async (world) => {
   // A partition's text of a float is a shorter one than that of the double which it is.
   const able = placesOf(model.fields).filter(
     ({ type, path: [name] }) =>
-      widerTypes(type).length > 0 && !(type === 'float' && model.content.partitionColumns.includes(name as string)),
+      widerTypes(type).length > 0 &&
+      !(type === 'float' && model.content.partitionColumns.includes(name as string)),
   );
   if (able.length === 0) return addColumn(world);
   if (!model.isOn('delta.enableTypeWidening')) return setProperty(world, 'delta.enableTypeWidening', 'true');
@@ -253,7 +272,11 @@ export const clone: Operation = async (world) => {
   const root = `${options.root} clone ${world.count}`;
   const kind = dice.of(['shallow', 'deep'] as const);
   const version = dice.once(3) && model.versions.size > 0 ? dice.of([...model.versions.keys()]) : undefined;
-  await table.clone({ target: { store: options.store, root }, kind, ...(version === undefined ? {} : { version }) });
+  await table.clone({
+    target: { store: options.store, root },
+    kind,
+    ...(version === undefined ? {} : { version }),
+  });
   const content = version === undefined ? model.content : model.versions.get(version);
   assert.ok(content);
   model.content = content;

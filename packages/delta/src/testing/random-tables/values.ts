@@ -3,13 +3,21 @@
  * bigint, dates as days since 1970, binary as a Buffer, structs as arrays in the order of their fields, maps as arrays
  * of pairs; numbers, texts, booleans, lists and null as JavaScript's.
  */
+import { assert } from '../../errors.ts';
 import { duckDbType } from '../../schema/duckdb-types.ts';
 import { type DataType, decimalOf, type StructField } from '../../schema/types.ts';
 import { rangeOf } from './bounds.ts';
 import type { Dice } from './dice.ts';
 
-export type ModelValue = unknown;
+export type ModelValue = null | boolean | number | bigint | string | Buffer | readonly ModelValue[];
 export type ModelRow = readonly ModelValue[];
+
+/** The value of a row, or of a struct, at a place that it has. */
+export function cell(row: ModelRow, at: number): ModelValue {
+  const value = row[at];
+  assert(value !== undefined, `a row of ${row.length} has no place ${at}`);
+  return value;
+}
 
 const TEXTS = [
   '',
@@ -37,7 +45,10 @@ const TEXTS = [
 const DOUBLES = [0, -0, 1.5, -2.25, NaN, Infinity, -Infinity, 1e300, 5e-324, -1.7976931348623157e308, 0.1];
 const FLOATS = [0, -0, 1.5, -2.25, NaN, Infinity, -Infinity, 3.4028234663852886e38, 0.1, 16_777_216];
 
-export function randomValue(dice: Dice, { type, nullable }: Pick<StructField, 'type' | 'nullable'>): ModelValue {
+export function randomValue(
+  dice: Dice,
+  { type, nullable }: Pick<StructField, 'type' | 'nullable'>,
+): ModelValue {
   if (nullable && dice.once(5)) return null;
   if (typeof type === 'string') return randomScalarValue(dice, type);
   if (type.type === 'array') {
@@ -67,7 +78,12 @@ function randomScalarValue(dice: Dice, type: DataType): ModelValue {
     case 'float':
       return Math.fround(dice.once(3) ? dice.below(9) : dice.of(FLOATS));
     case 'binary':
-      return dice.of([Buffer.from([]), Buffer.from([0, 255, 128]), Buffer.from('text'), Buffer.from([dice.below(256)])]);
+      return dice.of([
+        Buffer.from([]),
+        Buffer.from([0, 255, 128]),
+        Buffer.from('text'),
+        Buffer.from([dice.below(256)]),
+      ]);
     default: {
       const { least, most } = rangeOf(type);
       const near = BigInt(dice.below(20) - 10);
@@ -83,18 +99,18 @@ function isSmall(type: DataType): boolean {
   return type === 'byte' || type === 'short' || type === 'integer' || type === 'date';
 }
 
-/** One text for each value, the same for the same; `-0` is not `0`, every NaN is one. */
+/** One text for each value, the same for the same; `-0` is `0`, since DuckDB writes them as one, and every NaN is one. */
 export function canonical(value: ModelValue, type: DataType): string {
   if (value === null) return 'null';
   if (typeof type === 'string') {
-    if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+    if (typeof value === 'number') return String(value);
     if (Buffer.isBuffer(value)) return `x${value.toString('hex')}`;
     return typeof value === 'string' ? JSON.stringify(value) : String(value);
   }
   const items = value as ModelValue[];
   if (type.type === 'array') return `[${items.map((item) => canonical(item, type.elementType)).join(',')}]`;
   if (type.type === 'struct') {
-    return `{${type.fields.map((inner, at) => canonical(items[at], inner.type)).join(',')}}`;
+    return `{${type.fields.map((inner, at) => canonical(cell(items, at), inner.type)).join(',')}}`;
   }
   const entries = (items as [ModelValue, ModelValue][]).map(
     ([key, item]) => `${canonical(key, type.keyType)}:${canonical(item, type.valueType)}`,
@@ -103,7 +119,7 @@ export function canonical(value: ModelValue, type: DataType): string {
 }
 
 export function rowText(row: ModelRow, fields: readonly StructField[]): string {
-  return fields.map(({ type }, at) => canonical(row[at], type)).join(' | ');
+  return fields.map(({ type }, at) => canonical(cell(row, at), type)).join(' | ');
 }
 
 /** The value in a wider type. */
@@ -125,7 +141,8 @@ export function compareScalars(left: ModelValue, right: ModelValue): number {
     return Buffer.compare(Buffer.from(left as string), Buffer.from(right as string));
   }
   if (typeof left === 'number' && typeof right === 'number') {
-    if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
+    if (Number.isNaN(left) || Number.isNaN(right))
+      return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
   }
   const [a, b] = [left as bigint, right as bigint];
   return a < b ? -1 : a > b ? 1 : 0;
@@ -157,7 +174,8 @@ function nestedLiteral(items: ModelValue[], type: Exclude<DataType, string>): st
   if (type.type === 'array') return `[${items.map((item) => sqlLiteral(item, type.elementType)).join(', ')}]`;
   if (type.type === 'struct') {
     const members = type.fields.map(
-      ({ name, type: inner }, at) => `"${name.replaceAll('"', '""')}" := ${sqlLiteral(items[at], inner)}`,
+      ({ name, type: inner }, at) =>
+        `"${name.replaceAll('"', '""')}" := ${sqlLiteral(cell(items, at), inner)}`,
     );
     return `struct_pack(${members.join(', ')})`;
   }

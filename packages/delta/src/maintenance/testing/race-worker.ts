@@ -7,22 +7,22 @@
  */
 import { argv, stdout } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { addColumns, setProperties } from '../alter/index.ts';
-import { deleteRows, mergeInto, updateRows } from '../dml/index.ts';
-import { DuckDbEngine } from '../duckdb/index.ts';
-import { DeltaError } from '../errors.ts';
-import { writeCheckpoint } from '../log/checkpoint.ts';
-import { writeChecksum } from '../log/checksum.ts';
-import { cleanUpLog } from '../log/clean-up.ts';
-import { writeLogCompaction } from '../log/compaction.ts';
-import { field } from '../schema/types.ts';
-import { createContext, type TableContext } from '../table-context.ts';
-import type { StoreAddress } from '../testing/object-store-contract.ts';
-import { storeAt } from '../testing/store-at.ts';
-import { appendRows } from '../write/append.ts';
-import { autoCompact } from './auto-compaction.ts';
-import { optimize } from './optimize/optimize.ts';
-import { vacuum } from './vacuum/vacuum.ts';
+import { addColumns, setProperties } from '../../alter/index.ts';
+import { deleteRows, mergeInto, updateRows } from '../../dml/index.ts';
+import { DuckDbEngine } from '../../duckdb/index.ts';
+import { DeltaError } from '../../errors.ts';
+import { writeCheckpoint } from '../../log/checkpoint.ts';
+import { writeChecksum } from '../../log/checksum.ts';
+import { cleanUpLog } from '../../log/clean-up.ts';
+import { writeLogCompaction } from '../../log/compaction.ts';
+import { field } from '../../schema/types.ts';
+import { createContext, type TableContext } from '../../table-context.ts';
+import type { StoreAddress } from '../../testing/object-store-contract.ts';
+import { storeAt } from '../../testing/store-at.ts';
+import { appendRows } from '../../write/append.ts';
+import { autoCompact } from '../auto-compaction.ts';
+import { optimize } from '../optimize/optimize.ts';
+import { vacuum } from '../vacuum/vacuum.ts';
 
 /** What the race's table is like; the test relies on it as well. */
 export const ROWS_PER_BATCH = 10;
@@ -93,7 +93,10 @@ const ROLES: Readonly<Record<string, Step>> = {
   },
   async metadata(context) {
     const { version, schema } = await context.refresh();
-    if (version < changedAt + COMMITS_PER_CHANGE) return void (await delay(POLL_MS));
+    if (version < changedAt + COMMITS_PER_CHANGE) {
+      await delay(POLL_MS);
+      return;
+    }
     const columns = schema.fields.length;
     await setProperties(context, { 'race.version': String(version) });
     if (columns < COLUMNS_ADDED_MAX) await addColumns(context, [field(`added ${columns}`, 'long')]);

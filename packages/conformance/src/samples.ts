@@ -56,6 +56,8 @@ const kinesis = {
   SplitShard: { ...stream, ShardToSplit: SHARD, NewStartingHashKey: '10' },
   MergeShards: { ...stream, ShardToMerge: SHARD, AdjacentShardToMerge: 'shardId-000000000001' },
   UpdateShardCount: { ...stream, TargetShardCount: 2, ScalingType: 'UNIFORM_SCALING' },
+  StartStreamEncryption: { ...stream, EncryptionType: 'KMS', KeyId: 'alias/aws/kinesis' },
+  StopStreamEncryption: { ...stream, EncryptionType: 'KMS', KeyId: 'alias/aws/kinesis' },
   UpdateStreamMode: { StreamARN: STREAM_ARN, StreamModeDetails: { StreamMode: 'ON_DEMAND' } },
   EnableEnhancedMonitoring: metrics,
   DisableEnhancedMonitoring: metrics,

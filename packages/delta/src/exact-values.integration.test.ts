@@ -171,6 +171,36 @@ describe('conditions', () => {
   });
 });
 
+describe('widened columns', () => {
+  const cases: [from: DataType, to: DataType, stored: unknown, where: string, isThere: boolean][] = [
+    ['byte', 'double', 2, 'x = 2.4::DOUBLE', false],
+    ['byte', 'double', 2, 'x < 2.5::DOUBLE', true],
+    ['integer', 'decimal(12,2)', 3, 'x > 2.5', true],
+    ['integer', 'decimal(12,2)', 3, 'x = 2.5', false],
+    ['float', 'double', 0.1, 'x = 0.1::DOUBLE', false],
+    ['float', 'double', 0, 'x <> 5e-324::DOUBLE', true],
+    ['decimal(5,1)', 'decimal(8,3)', '1.2', 'x < 1.249', true],
+    ['date', 'timestamp_ntz', '2020-01-01', `x = TIMESTAMP '2020-01-01 00:00:01'`, false],
+    ['date', 'timestamp_ntz', '2020-01-01', `x < TIMESTAMP '2020-01-01 00:00:01'`, true],
+  ];
+
+  it('compare in the type that they have now, wherever they are', async () => {
+    for (const [from, to, stored, where, isThere] of cases) {
+      const schema = struct([field('id', 'long'), field('x', from), field('s', struct([field('x', from)]))]);
+      const properties = { 'delta.enableTypeWidening': 'true', 'delta.enableDeletionVectors': 'true' };
+      const table = await tableOf(schema, [{ id: 1, x: stored, s: { x: stored } }], { properties });
+      await table.alter.changeColumn({ column: 'x', type: to });
+      await table.alter.changeColumn({ column: ['s', 'x'], type: to });
+      const inner = where.replace('x', 's.x');
+      for (const condition of [where, inner, `(${where}) AND id = 1`, `id = 1 AND ${inner}`]) {
+        assert.equal((await valuesOf(table, 'id', condition)).length, isThere ? 1 : 0, condition);
+      }
+      const done = await table.delete({ where });
+      assert.equal(done.kind, isThere ? 'committed' : 'unchanged', where);
+    }
+  });
+});
+
 it('a commit that no reader would take is never written', async () => {
   const table = await tableOf(struct({ id: 'long' }), [{ id: 1 }]);
   const { version } = await table.snapshot();

@@ -10,6 +10,7 @@ import { createContext, type TableContext } from '../table-context.ts';
 import { MemoryStore } from '../testing/index.ts';
 import { clone } from './clone.ts';
 import { actionsOf, append, filesOf, fingerprint, localTables } from './local-table.fixture.ts';
+import { fsck } from './fsck/fsck.ts';
 import { optimize } from './optimize/optimize.ts';
 import { removeOf } from './remove-of.ts';
 import { vacuum } from './vacuum/vacuum.ts';
@@ -74,6 +75,7 @@ describe('a shallow clone', () => {
     const state = await copy.refresh();
     assert.notEqual(state.metadata.id, (await source.refresh()).metadata.id);
     assert.equal(state.metadata.configuration['my.note'], 'x');
+    assert.deepEqual((await fsck(copy, { deep: true })).findings, []);
     await append(copy, [{ id: 5, p: 'new' }]);
     await vacuum(copy, { retentionMs: 0, retentionCheck: false });
     assert.deepEqual(await fingerprint(source), before, 'a vacuum of the clone takes nothing of the source');
@@ -89,6 +91,10 @@ describe('a shallow clone', () => {
       io: { ...source.io, store: new MemoryStore({ now: Date.now }) },
     };
     await assert.rejects(clone(remote, { target: target(), kind: 'shallow' }), {
+      code: 'unsupported-feature',
+    });
+    const elsewhere = { store: new MemoryStore({ now: Date.now }), root: 'copy' };
+    await assert.rejects(clone(source, { target: elsewhere, kind: 'shallow' }), {
       code: 'unsupported-feature',
     });
   });

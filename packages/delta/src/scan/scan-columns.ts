@@ -7,6 +7,7 @@ import {
   physicalType,
 } from '../column-mapping/index.ts';
 import type { DataType } from '../schema/types.ts';
+import { TYPE_CHANGES_KEY } from '../schema/widening.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 
 export type ScanColumn =
@@ -25,6 +26,8 @@ export type ScanColumn =
       readonly key: number | string;
       /** The type with the names that the files have below the top. */
       readonly fileType: DataType;
+      /** Whether older files may have it in a narrower type. */
+      readonly isWidened: boolean;
     };
 
 /** A table's columns in schema order. */
@@ -33,9 +36,11 @@ export function scanColumns(state: TableState): ScanColumn[] {
   const { partitionColumns } = state.metadata;
   return state.schema.fields.map((field) => {
     const { name, type } = field;
-    return partitionColumns.includes(name)
-      ? { kind: 'partition', name, type, key: physicalName(field, mode) }
-      : { kind: 'data', name, type, key: dataKey(field, mode), fileType: physicalType(type, mode) };
+    if (partitionColumns.includes(name)) {
+      return { kind: 'partition', name, type, key: physicalName(field, mode) };
+    }
+    const [key, fileType] = [dataKey(field, mode), physicalType(type, mode)];
+    return { kind: 'data', name, type, key, fileType, isWidened: TYPE_CHANGES_KEY in field.metadata };
   });
 }
 

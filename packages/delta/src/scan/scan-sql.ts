@@ -113,7 +113,8 @@ function selectBranch(
     // A name that no table's column can hide, nor hide a virtual column of DuckDB's.
     const name = `_sluice_${read.length}`;
     read.push({ key: column.key, name, type: column.fileType });
-    return `${logicalValue(`f.${name}`, { from: column.fileType, to: column.type })} AS ${quoteIdentifier(column.name)}`;
+    const value = column.isWidened ? unfiltered(`f.${name}`) : `f.${name}`;
+    return `${logicalValue(value, { from: column.fileType, to: column.type })} AS ${quoteIdentifier(column.name)}`;
   });
   if (read.length === 0) read.push({ key: '_sluice_none', name: '_sluice_none', type: 'boolean' });
   const paths = files.map(({ path }) => path);
@@ -122,6 +123,14 @@ function selectBranch(
     ? [`${originalIndex(branch.at)} AS "${FILE_COLUMN}"`, `f.file_row_number AS "${ROW_COLUMN}"`]
     : [];
   return `${[...ids, ...selected].join(', ')} FROM ${fromOf(source, files)}`;
+}
+
+/**
+ * The same value, of which DuckDB makes no filter of the scan. It would cast the filter's constants to the type that a
+ * file has: 2.4 to 2, where a column of whole numbers became one of doubles, and the 2 in the file would be equal to it.
+ */
+function unfiltered(column: string): string {
+  return `CASE WHEN f.file_row_number >= 0 THEN ${column} END`;
 }
 
 function fromOf(source: string, files: readonly ScanFile[]): string {

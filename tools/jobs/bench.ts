@@ -10,7 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cpus } from 'node:os';
-import { createReport, type Report } from '../../packages/server/bench/report.ts';
+import { createReport, type Report } from '../../packages/server/bench/support/report.ts';
 
 const KINESALITE = 'kinesalite@3.3.3';
 /** Share of the processors that others may use before the figures mean little. */

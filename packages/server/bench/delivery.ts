@@ -2,9 +2,9 @@
  * Stream → table with the real log, row writer, DuckDB and files: rows/s sustained while records are appended as fast
  * as delivery keeps up with, and how old a record is when its version is visible.
  */
-import { pathToFileURL } from 'node:url';
+
 import { openWorld, until, type World } from '../src/modules/delivery/testing/world.ts';
-import { createReport, median, type Report } from './report.ts';
+import { createReport, median, type Report } from './support/report.ts';
 
 const ROUNDS = 3;
 const SHARDS = 4;
@@ -187,7 +187,7 @@ const REQUEST = {
   data: Array.from({ length: RECORDS_PER_APPEND }, (_, at) => Buffer.from(record(at))),
 };
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (import.meta.main) {
   const report = createReport();
   await run(report);
   report.finish();

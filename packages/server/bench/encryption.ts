@@ -9,7 +9,7 @@ import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
 import { createSystemClock, createSystemRandom } from '../src/adapters/system/index.ts';
 import { createStreams, type RecordsIn, type Streams } from '../src/modules/streams/index.ts';
 import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.ts';
-import { compare, createReport, type Report } from './report.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 9);
 const MS_PER_ROUND = 1_000 * Number(process.env['BENCH_SECONDS'] ?? 2);

@@ -6,9 +6,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request, Agent } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { openSubscription, type Subscribers, type SubscribersResult } from './fan-out-subscribers.ts';
-import { call, createStream, putRecordsBodies, startTarget } from './load-run.ts';
-import { compare, createReport, type Report } from './report.ts';
+import { openSubscription, type Subscribers, type SubscribersResult } from './support/fan-out-subscribers.ts';
+import { call, createStream, putRecordsBodies, startTarget } from './support/load-run.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const PUTS = Number(process.env['BENCH_PUTS'] ?? 300);
@@ -188,9 +188,13 @@ function addRate(report: Report, work: string, rates: ReadonlyMap<number, readon
 }
 
 async function subscribers(work: Subscribers): Promise<SubscribersResult> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve('./fan-out-subscribers.ts'))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(import.meta.resolve('./support/fan-out-subscribers.ts'))],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   child.stdin.end(JSON.stringify(work));
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));

@@ -8,8 +8,8 @@ import {
   startLimit,
   startTarget,
   type Target,
-} from './load-run.ts';
-import { compare, createReport, type Report } from './report.ts';
+} from './support/load-run.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);

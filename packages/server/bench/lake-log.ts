@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { compare as compareColumn, DeltaTable, field, LocalStore, schemaToJson, struct } from '@sluice/delta';
 import { DuckDbEngine } from '@sluice/delta/duckdb';
-import { createReport, median, type Report } from './report.ts';
+import { createReport, median, type Report } from './support/report.ts';
 
 const ROUNDS = 5;
 const SCHEMA = struct([field('id', 'long'), field('name', 'string'), field('value', 'double')]);

@@ -6,10 +6,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+
 import { DeltaTable, LocalStore, struct } from '@sluice/delta';
 import { DuckDbEngine } from '@sluice/delta/duckdb';
-import { compare, createReport, type Report } from './report.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = 5;
 const ROWS = Number(process.env['BENCH_MERGE_ROWS'] ?? 5_000_000);
@@ -112,7 +112,7 @@ async function timeOf(task: () => Promise<unknown>): Promise<number> {
   return performance.now() - startMs;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (import.meta.main) {
   const report = createReport();
   await run(report);
   report.finish();

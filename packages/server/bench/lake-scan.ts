@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { compare as compareColumn, DeltaTable, field, LocalStore, struct } from '@sluice/delta';
 import { DuckDbEngine } from '@sluice/delta/duckdb';
-import { compare, createReport, type Report } from './report.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = 9;
 const ROWS = 4_000_000;

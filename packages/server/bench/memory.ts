@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSluice } from '../test/sluice-process.ts';
-import { awsCall } from './aws-call.ts';
-import { createReport, type Report } from './report.ts';
+import { awsCall } from './support/aws-call.ts';
+import { createReport, type Report } from './support/report.ts';
 import { residentBytes } from './start.ts';
 
 const RECORDS = Number(process.env['BENCH_MEMORY_RECORDS'] ?? 10_000_000);

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeltaTable, LocalStore, quoteText, struct } from '@sluice/delta';
 import { DuckDbEngine } from '@sluice/delta/duckdb';
-import { compare, createReport, type Report } from './report.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const FILES = 200;
 const ROWS_PER_FILE = 25_000;

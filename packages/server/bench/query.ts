@@ -18,7 +18,7 @@ import { createSystemClock, createSystemRandom } from '../src/adapters/system/in
 import { createCatalog, createDeltaTables, type Catalog } from '../src/modules/catalog/index.ts';
 import { createQuery, type Query } from '../src/modules/query/index.ts';
 import type { Logger } from '../src/ports/observe.ts';
-import { compare, createReport, type Report } from './report.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROWS = 3_000_000;
 const FILES = 12;

@@ -1,6 +1,6 @@
 /** (b) Whether throughput holds as shards grow: 4, 64 and 1,000 shards in turn on one server. */
-import { createStream, putRecordsBodies, runLoad, startTarget } from './load-run.ts';
-import { compare, createReport, type Report } from './report.ts';
+import { createStream, putRecordsBodies, runLoad, startTarget } from './support/load-run.ts';
+import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);

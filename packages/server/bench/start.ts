@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as settle } from 'node:timers/promises';
 import { startSluice } from '../test/sluice-process.ts';
-import { awsCall } from './aws-call.ts';
-import { compare, createReport, median, type Report } from './report.ts';
+import { awsCall } from './support/aws-call.ts';
+import { compare, createReport, median, type Report } from './support/report.ts';
 
 const ROUNDS = 7;
 const FILL_BYTES = Number(process.env['BENCH_FILL_BYTES'] ?? 10 * 2 ** 30);

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
-import { awsCall } from '../../bench/aws-call.ts';
+import { awsCall } from '../../bench/support/aws-call.ts';
 import { FORMAT_VERSION } from '../../src/app/data-directory.ts';
 import { RECORDS } from '../fixtures/data-directory-content.ts';
 import { startSluice } from '../sluice-process.ts';

@@ -1,11 +1,11 @@
 /** The streams and the Kinesis edge alone, behind the platform's HTTP server: the ingest bench without the rest. */
-import { createNodeDisk } from '../src/adapters/node-disk/index.ts';
-import { openSqliteMetaStore } from '../src/adapters/sqlite/index.ts';
-import { createSystemClock, createSystemRandom } from '../src/adapters/system/index.ts';
-import { createDevAuthenticate, createHttpServer } from '../src/edge/http/index.ts';
-import { createKinesisService } from '../src/edge/kinesis/index.ts';
-import { createStreams } from '../src/modules/streams/index.ts';
-import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.ts';
+import { createNodeDisk } from '../../src/adapters/node-disk/index.ts';
+import { openSqliteMetaStore } from '../../src/adapters/sqlite/index.ts';
+import { createSystemClock, createSystemRandom } from '../../src/adapters/system/index.ts';
+import { createDevAuthenticate, createHttpServer } from '../../src/edge/http/index.ts';
+import { createKinesisService } from '../../src/edge/kinesis/index.ts';
+import { createStreams } from '../../src/modules/streams/index.ts';
+import { quietLogger, quietMetrics } from '../../src/modules/streams/testing/quiet.ts';
 
 const directory = process.argv[2]!;
 const clock = createSystemClock();

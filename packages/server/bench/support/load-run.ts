@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startSluice } from '../test/sluice-process.ts';
+import { startSluice } from '../../test/sluice-process.ts';
 import type { Load, LoadResult } from './load.ts';
 
 export interface Target {

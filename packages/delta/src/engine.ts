@@ -104,6 +104,8 @@ export interface WriteRequest {
   readonly fileSizeBytes?: number;
   /** The rows after which a file, of each partition, ends. */
   readonly rowsPerFile?: number;
+  /** About how many rows there are, where that is known; it decides nothing but how the work is shared out. */
+  readonly rowsExpected?: number;
   /** Order of the rows: the text after ORDER BY, over the schema's columns. Default: as the source has them, or any. */
   readonly sortBy?: string;
 }

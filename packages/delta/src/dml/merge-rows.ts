@@ -53,6 +53,7 @@ async function attemptMerge(attempt: Attempt, request: MergeRequest): Promise<Ch
     schema,
     metadata: change?.metadata,
     ...rows,
+    sourceRows: source.rows,
     carried: carriesMerged(attempt, plan),
     ...(plan.updatesFromSource && rows.hits !== undefined
       ? { updatedRows: rowsFromSource(plan, rows.hits) }

@@ -19,6 +19,8 @@ export interface NewRows {
   readonly directory?: string;
   /** Bytes of the files that the rows come from, where there are such: as much comes of them, in files of the usual size. */
   readonly bytes?: number | undefined;
+  /** As in `WriteRequest`. */
+  readonly rowsExpected?: number | undefined;
 }
 
 /** Bytes of a rewritten file where the table doesn't say; that of files which Delta's own compaction makes. */
@@ -38,6 +40,7 @@ export async function writeNewRows(attempt: Attempt, rows: NewRows): Promise<Dat
       source: rows.source,
       rules: rows.rules ?? NO_RULES,
       ...(rows.directory === undefined ? {} : { directory: rows.directory }),
+      ...(rows.rowsExpected === undefined ? {} : { rowsExpected: rows.rowsExpected }),
       ...fileBounds(rows, configuration),
       nowMs: context.now(),
       uuid: context.uuid,

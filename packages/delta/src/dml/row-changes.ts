@@ -49,6 +49,8 @@ export interface RowChanges {
   readonly updated?: { readonly values: ReadonlyMap<string, string>; readonly join: string } | undefined;
   /** A SELECT of the schema's columns of rows to add. */
   readonly inserted?: string | undefined;
+  /** Rows that a source has, each of which about one row is updated, deleted or added for. */
+  readonly sourceRows?: number | undefined;
   /** Of the row as it was, in `updated`; default: `target`. */
   readonly targetAlias?: string | undefined;
   /** Where the operation changes it. */
@@ -222,8 +224,21 @@ async function writeData(
     schema: changes.schema,
     metadata: changes.metadata,
     rules: made === undefined ? rules : { ...rules, computed: {} },
+    rowsExpected: expectedRows(changes, touched),
     bytes: touched.reduce((sum, { file, fate }) => sum + (fate === 'vector' ? 0 : file.size), 0),
   });
+}
+
+function expectedRows(
+  { inserted, sourceRows }: RowChanges,
+  touched: readonly TouchedFile[],
+): number | undefined {
+  if (inserted !== undefined && sourceRows === undefined) return undefined;
+  const total = (rowsOf: (file: TouchedFile) => number): number =>
+    touched.reduce((sum, file) => sum + rowsOf(file), 0);
+  const copied = total(({ fate, live, affected }) => (fate === 'rewrite' ? live - affected : 0));
+  const added = Math.max(0, (sourceRows ?? 0) - total(({ affected }) => affected));
+  return copied + total(({ updated }) => updated) + (inserted === undefined ? 0 : added);
 }
 
 /** The rows of some files that are no hits, as they are. */

@@ -1,6 +1,7 @@
 /** Writes a SELECT as Parquet files with their final names. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { PartitionValues, WriteRequest, WrittenFile } from '../engine.ts';
@@ -41,10 +42,23 @@ const COPY_OPTIONS = 'FORMAT parquet, COMPRESSION snappy, RETURN_STATS';
 async function copyWhole(connection: DuckDBConnection, copy: Copy): Promise<WrittenFile[]> {
   const { request, landing } = copy;
   const shape = fileShape(request, request.schema.fields);
-  const sql = `COPY (${shape.select(ordered(copy))}) TO ${quoteText(landing)} (${shape.options})`;
+  const options = `${shape.options}${rowGroupOption(request)}`;
+  const sql = `COPY (${shape.select(ordered(copy))}) TO ${quoteText(landing)} (${options})`;
   const [file] = copiedFiles(await connection.runAndReadAll(sql), shape.schema);
   if (file === undefined || file.rows === 0) return [];
   return [await publish(request, { ...file, path: landing }, {})];
+}
+
+/** Rows of a row group, as DuckDB has them, and the fewest that are worth one. */
+const GROUP_ROWS = 122_880;
+const GROUP_ROWS_MIN = 20_480;
+const VECTOR_ROWS = 2_048;
+
+/** One thread compresses a row group: a file of few rows has as many groups as there are threads. */
+function rowGroupOption({ rowsExpected }: WriteRequest): string {
+  if (rowsExpected === undefined) return '';
+  const share = Math.ceil(rowsExpected / availableParallelism() / VECTOR_ROWS) * VECTOR_ROWS;
+  return share >= GROUP_ROWS ? '' : `, ROW_GROUP_SIZE ${Math.max(share, GROUP_ROWS_MIN)}`;
 }
 
 /** One file after another, each of about the size that was asked for. */

@@ -50,7 +50,12 @@ export function scanSql(
   const isConstant = groups.length <= UNION_BRANCHES_MAX;
   const branches = isConstant ? groups : [[...files.keys()]];
   const selects = branches
-    .flatMap((branch) => groupBy(branch, (at) => formOf(files[at]) ?? 'whole'))
+    .flatMap((branch) =>
+      wholeFirst(
+        groupBy(branch, (at) => formOf(files[at]) ?? 'whole'),
+        files,
+      ),
+    )
     .flatMap((branch) => groupBy(branch, (at) => files[at]?.columns))
     .map((branch) => {
       const own = branch.map((at) => files[at] as ScanFile);
@@ -76,6 +81,12 @@ function unionOf(selects: readonly string[], columns: readonly ScanColumn[], row
 export function stubScanSql(stubFile: string, schema: StructType): string {
   const names = schema.fields.map(({ name }) => quoteIdentifier(name));
   return `SELECT ${names.join(', ')} FROM ${readParquetSql([stubFile], schema.fields)}`;
+}
+
+/** Whole files are read while the tables of deleted rows are built. */
+function wholeFirst(branches: readonly number[][], files: readonly ScanFile[]): number[][] {
+  const isWhole = (branch: readonly number[]): boolean => formOf(files[branch[0] ?? -1]) === undefined;
+  return [...branches.filter(isWhole), ...branches.filter((branch) => !isWhole(branch))];
 }
 
 function formOf(file: ScanFile | undefined): DeletionForm | undefined {

@@ -44,6 +44,7 @@ export interface DataFilesRequest {
   /** As in `WriteRequest`; default: `delta.targetFileSize`. */
   readonly fileSizeBytes?: number;
   readonly rowsPerFile?: number;
+  readonly rowsExpected?: number;
   readonly sortBy?: string;
 }
 
@@ -108,12 +109,13 @@ function pathNamer(
 
 function fileBounds(
   request: DataFilesRequest,
-): Pick<DataFilesRequest, 'fileSizeBytes' | 'rowsPerFile' | 'sortBy'> {
-  const { rowsPerFile, sortBy } = request;
+): Pick<DataFilesRequest, 'fileSizeBytes' | 'rowsPerFile' | 'rowsExpected' | 'sortBy'> {
+  const { rowsPerFile, rowsExpected, sortBy } = request;
   const fileSizeBytes = request.fileSizeBytes ?? targetFileSizeBytes(request.configuration);
   return {
     ...(fileSizeBytes === undefined ? {} : { fileSizeBytes }),
     ...(rowsPerFile === undefined ? {} : { rowsPerFile }),
+    ...(rowsExpected === undefined ? {} : { rowsExpected }),
     ...(sortBy === undefined ? {} : { sortBy }),
   };
 }

@@ -8,6 +8,8 @@ export interface StartOptions {
   /** Kept after `stop` when it is given; a temporary one is removed. */
   readonly data?: string;
   readonly arguments?: readonly string[];
+  /** Besides this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface StartedSluice extends Target {
@@ -28,7 +30,7 @@ export async function startSluice(options: StartOptions = {}): Promise<StartedSl
   const child = spawn(
     process.execPath,
     [PROGRAM, 'start', '--port', '0', '--data', data, ...(options.arguments ?? [])],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.environment } },
   );
   let output = '';
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));

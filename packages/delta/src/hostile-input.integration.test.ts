@@ -312,7 +312,7 @@ async function secretFile(): Promise<string> {
 }
 
 describe('paths in a log', () => {
-  it('that lead out of the table are refused, whatever is done with them', async () => {
+  it('that lead out of the table, or to a directory, are refused, whatever is done with them', async () => {
     const secret = await secretFile();
     const encoded = secret.replaceAll('/', '%2F');
     const paths = [
@@ -324,6 +324,11 @@ describe('paths in a log', () => {
       `..\\${secret}`,
       '..',
       'a%00.parquet',
+      '',
+      '.',
+      'p=x/',
+      '%2E',
+      './%2E',
     ];
     for (const path of paths) {
       const table = await tableNaming(path);

@@ -89,6 +89,8 @@ class Fleet {
       await processedAtLeast(output, ((kill + Math.random()) / kills) * WAVES * KEYS);
       const index = kill % WORKERS;
       const victim = this.#workers[index]!;
+      // Its end would be waited for in vain.
+      assert.ok(victim.exitCode === null && victim.signalCode === null, 'a worker ended by itself');
       const exited = once(victim, 'exit');
       // The half of them where it hurts most: between two records of a batch, which one without shards never comes to.
       if (kill % 2 === 0) victim.kill('SIGUSR2');

@@ -20,6 +20,7 @@ import {
 import { aggregate } from '../src/consumer/testing/aggregate.ts';
 import { FAST } from './fast-limits.ts';
 import { clientOf, type SluiceServer, startServer } from './sluice-server.ts';
+import { until } from './until.ts';
 
 suite('a consumer', () => {
   let server: SluiceServer;
@@ -195,13 +196,3 @@ suite('a consumer', () => {
     for (const options of wrong) assert.throws(() => consume('x', options), { code: 'invalid-option' });
   });
 });
-
-const UNTIL_MS_MAX = 20_000;
-
-async function until(condition: () => boolean): Promise<void> {
-  const endMs = performance.now() + UNTIL_MS_MAX;
-  while (!condition()) {
-    assert.ok(performance.now() < endMs, `it did not come true: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -1,4 +1,5 @@
-/** Planted bugs: disks that behave as the log would with a mistake in it. The simulation must notice each. */
+/** Planted bugs: disks and reads that behave as the log would with a mistake in it. The simulation must notice each. */
+import type { Streams } from '../src/modules/streams/index.ts';
 import type { Disk, DiskFile } from '../src/ports/disk.ts';
 
 export type Planted = 'acknowledge before sync' | 'forget to cut a torn tail' | 'forget to sync directories';
@@ -37,4 +38,18 @@ function appending(file: DiskFile): DiskFile {
     write: (buffers, position) => file.write(buffers, position >= cutAt ? position + shift : position),
     read: (target, position) => file.read(target, position >= cutAt ? position + shift : position),
   };
+}
+
+/** Reads of which now and then the first record is left out. */
+export function skipping(streams: Streams): Streams {
+  const everyNth = 13;
+  return new Proxy(streams, {
+    get(target, name) {
+      if (name === 'read')
+        return (...[shard, from, limits]: Parameters<Streams['read']>) =>
+          target.read(shard, from % everyNth === everyNth - 1 ? from + 1 : from, limits);
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
 }

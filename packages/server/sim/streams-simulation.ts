@@ -1,6 +1,7 @@
 /**
  * The streams module over a simulated disk and clock: appends, readers, splits, merges, scaling, retention, full and
- * failing disks, and crashes at any moment, those during a recovery included. StreamsModel is the oracle.
+ * failing disks, and crashes at any moment, those during a recovery included; in a variant, encryption, other retentions
+ * and subscriptions too. StreamsModel is the oracle as it goes, and the log checker at the end.
  */
 import assert from 'node:assert/strict';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
@@ -10,11 +11,15 @@ import {
   type ShardState,
   type Streams,
 } from '../src/modules/streams/index.ts';
+import type { SeenRecord } from '../src/edge/kinesis/testing/log-checker.ts';
 import { createMemoryKeys } from '../src/modules/streams/testing/memory-keys.ts';
 import { quietLogger, quietMetrics } from '../src/modules/streams/testing/quiet.ts';
 import type { MetaStore } from '../src/ports/meta-store.ts';
-import { withBug, type Planted } from './streams-faults.ts';
+import { skipping, withBug, type Planted } from './streams-faults.ts';
+import { RetentionModel } from './retention-model.ts';
+import { seenRecords, StreamsHistory } from './streams-history.ts';
 import { StreamsModel, type Request } from './streams-model.ts';
+import { Subscribers } from './streams-subscribers.ts';
 import { simulate, World } from './world.ts';
 
 const STEPS = 500;
@@ -42,8 +47,12 @@ type Log = Streams & { close(): Promise<void> };
 
 export interface Variant {
   readonly bug?: Planted;
+  /** Planted, too: what is pushed to subscriptions lacks some record. */
+  readonly skips?: boolean;
   /** Streams are encrypted, go over to other keys and back to none as time goes by. */
   readonly encrypted?: boolean;
+  /** Consumers subscribe to shards, and streams are told to keep records for longer and shorter times. */
+  readonly subscribed?: boolean;
 }
 
 export async function simulateStreams(seed: number, variant: Variant = {}): Promise<readonly string[]> {
@@ -55,9 +64,14 @@ class Run {
   readonly #world: World;
   readonly #meta: MetaStore;
   readonly #bug: Planted | undefined;
+  readonly #skips: boolean;
   readonly #encrypted: boolean;
+  readonly #subscribed: boolean;
   readonly #keys = createMemoryKeys();
   readonly #model = new StreamsModel();
+  readonly #history = new StreamsHistory();
+  readonly #retention = new RetentionModel(STREAMS.map(({ name }) => name));
+  readonly #subscribers: Subscribers;
   readonly #positions = new Map<number, number>();
   #log!: Log;
   #requestId = 0;
@@ -67,27 +81,49 @@ class Run {
   /** The first error that no fault explains. */
   #broken: Error | undefined;
 
-  constructor(world: World, meta: MetaStore, { bug, encrypted = false }: Variant) {
+  constructor(
+    world: World,
+    meta: MetaStore,
+    { bug, skips = false, encrypted = false, subscribed = false }: Variant,
+  ) {
+    this.#skips = skips;
     this.#world = world;
     this.#meta = meta;
     this.#bug = bug;
     this.#encrypted = encrypted;
+    this.#subscribed = subscribed;
+    this.#subscribers = new Subscribers({
+      world,
+      history: this.#history,
+      model: this.#model,
+      streams: STREAMS.map(({ name }) => name),
+      keptFromMs: (name) => this.#keptFromMs(name),
+      hold: (check) => this.#hold(check),
+    });
   }
 
   async run(): Promise<void> {
     await this.#start();
     for (const stream of STREAMS)
       await this.#world.drive(this.#log.create({ ...stream, mode: 'PROVISIONED' }));
+    if (this.#subscribed) await this.#subscribers.register();
     for (let step = 0; step < STEPS; step++) await this.#act();
     this.#world.disk.capacityBytes = Infinity;
     this.#world.disk.failSyncs = 0;
     await this.#crashAndCheck('power');
+    await this.#subscribers.finish();
+    if (this.#broken) throw this.#broken;
     await this.#world.drive(this.#log.close());
+    this.#history.check();
   }
 
   async #act(): Promise<void> {
     const { random, clock, disk } = this.#world;
     if (this.#encrypted && random.chance(0.03)) this.#encrypt();
+    if (this.#subscribed && random.chance(0.4)) this.#subscribers.act();
+    if (this.#subscribed && random.chance(0.02)) this.#changeRetention();
+    // A disk that is full for half of the time leaves little to subscribe to.
+    if (this.#subscribed && random.chance(0.05)) disk.capacityBytes = Infinity;
     const dice = random.below(1_000);
     if (dice < 265) this.#append();
     else if (dice < 300) this.#reshard();
@@ -115,6 +151,7 @@ class Run {
     const request: Request = { id, records, state: 'waiting' };
     this.#model.requests.set(id, request);
     const behind = records.map(({ key }) => this.#model.latestOf(`${stream}/${key}`));
+    const answered = this.#history.sent(stream, records);
     const life = this.#life;
     const columns = {
       partitionKeys: records.map((record) => record.key),
@@ -123,6 +160,7 @@ class Run {
     this.#log.append(stream, columns).then(
       ({ shards, offsets, arrivalMs }) => {
         if (life !== this.#life) return;
+        answered({ shards, offsets, arrivalMs });
         request.state = 'acknowledged';
         this.#world.note(`acknowledged ${id}`);
         this.#hold(() => {
@@ -189,9 +227,33 @@ class Run {
     );
   }
 
+  #changeRetention(): void {
+    const { random, clock } = this.#world;
+    const { name } = random.pick(STREAMS);
+    if (this.#retention.isChanging(name)) return;
+    const hours = 24 + random.below(25);
+    this.#retention.asks(name, hours, clock.nowMs());
+    const life = this.#life;
+    this.#log.setRetention(name, hours).then(
+      () => {
+        if (life !== this.#life) return;
+        this.#world.note(`${name} is kept for ${hours} hours`);
+        this.#hold(() => this.#retention.is(name, hours, clock.nowMs()));
+      },
+      (error: { code?: string }) => life === this.#life && this.#notKept(name, error),
+    );
+  }
+
+  /** A change of another kind was under way: it did not happen. */
+  #notKept(name: string, error: { code?: string }): void {
+    this.#unexpected(error, ['stream-in-use']);
+    this.#retention.isNot(name);
+  }
+
   #read(): void {
     const { random } = this.#world;
-    const shard = random.pick(this.#log.describe(random.pick(STREAMS).name).shards);
+    const { name } = random.pick(STREAMS);
+    const shard = random.pick(this.#log.describe(name).shards);
     const from = random.chance(0.3)
       ? random.below(shard.nextOffset + 1)
       : (this.#positions.get(shard.uid) ?? 0);
@@ -203,6 +265,14 @@ class Run {
         this.#world.note(`read ${shard.uid} ${from} to ${result.nextOffset}`);
         this.#hold(() => {
           result.runs.forEach((run) => this.#learn(shard, run));
+          const records = result.runs.flatMap((run) => seenRecords(name, shard.uid, run));
+          const { ended } = result;
+          this.#history.saw({
+            shard: String(shard.uid),
+            records,
+            ended,
+            mayMissBeforeMs: this.#keptFromMs(name),
+          });
           if (result.ended) this.#model.ended(shard.uid, result.nextOffset);
         });
       },
@@ -278,6 +348,7 @@ class Run {
       const result = await this.#world.drive(outcome);
       if ('log' in result) {
         this.#log = result.log;
+        this.#started();
         return;
       }
       this.#unexpected(result.error, ['no-space', 'storage-full']);
@@ -287,14 +358,37 @@ class Run {
     throw new Error('it does not start');
   }
 
+  #started(): void {
+    this.#subscribers.started(this.#skips ? skipping(this.#log) : this.#log);
+    for (const { name } of STREAMS) {
+      const hours = this.#retentionHours(name);
+      if (hours !== undefined) this.#retention.is(name, hours, this.#world.clock.nowMs());
+    }
+  }
+
+  /** Undefined when a crash came before the stream was made. */
+  #retentionHours(name: string): number | undefined {
+    try {
+      return this.#log.describe(name).retentionHours;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #keptFromMs(name: string): number {
+    return this.#retention.keptFromMs(name, this.#world.clock.nowMs());
+  }
+
   /** Reads everything and holds it against the model. */
   async #check(): Promise<void> {
     const all: string[] = [];
     const present = new Set<number>();
     for (const { name } of STREAMS) {
+      this.#history.described(this.#described(name));
       for (const { uid } of this.#described(name)) {
         const shard = this.#described(name).find((state) => state.uid === uid)!;
         const payloads: string[] = [];
+        const records: SeenRecord[] = [];
         let firstOffset: number | undefined;
         let offset = 0;
         for (;;) {
@@ -306,6 +400,7 @@ class Run {
             assert.equal(run.firstOffset, firstOffset! + payloads.length, 'offsets must be contiguous');
             this.#learn(shard, run);
             payloads.push(...payloadsOf(run));
+            records.push(...seenRecords(name, uid, run));
           }
           if (result.runs.length === 0) {
             firstOffset ??= result.nextOffset;
@@ -313,13 +408,15 @@ class Run {
           }
           offset = result.nextOffset;
         }
-        const keptFromMs = this.#world.clock.nowMs() - DAY_MS;
+        const keptFromMs = this.#keptFromMs(name);
+        const complete = { keptFromMs, at: this.#history.moment };
+        this.#history.saw({ shard: String(uid), records, complete, mayMissBeforeMs: keptFromMs });
         this.#model.checkShard(uid, { firstOffset, payloads, keptFromMs });
         present.add(uid);
         all.push(...payloads);
       }
     }
-    this.#model.checkGone(present, this.#world.clock.nowMs() - DAY_MS);
+    this.#model.checkGone(present, Math.max(...STREAMS.map(({ name }) => this.#keptFromMs(name))));
     this.#model.checkRequests(all, this.#expired);
     this.#world.note(`checked ${all.length} records`);
   }

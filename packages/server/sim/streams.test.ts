@@ -14,11 +14,17 @@ for (const bug of PLANTED)
     assert.equal(failures.length, 1, `${SEEDS} seeds did not notice it`);
   });
 
+test('the simulation notices that subscriptions skip a record', async () => {
+  const failures: Error[] = [];
+  for (let seed = 1; seed <= SEEDS && failures.length === 0; seed++)
+    await simulateStreams(seed, { subscribed: true, skips: true }).catch((error: Error) =>
+      failures.push(error),
+    );
+  assert.match(String(failures[0]), /left-out/);
+});
+
 test('without a bug it passes, and a seed gives the same trace again', async () => {
   for (let seed = 1; seed <= 3; seed++)
-    for (const encrypted of [false, true])
-      assert.deepEqual(
-        await simulateStreams(seed, { encrypted }),
-        await simulateStreams(seed, { encrypted }),
-      );
+    for (const variant of [{}, { encrypted: true }, { encrypted: true, subscribed: true }])
+      assert.deepEqual(await simulateStreams(seed, variant), await simulateStreams(seed, variant));
 });

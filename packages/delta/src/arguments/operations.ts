@@ -43,18 +43,20 @@ const selection = {
   columns: optional(texts),
   where: optional(text),
   limit: optional(number),
-  ...versionChoice,
+};
+const reading = {
+  ...selection,
+  timestamps: optional(oneOf('date', 'micros')),
+  signal: optional(signal),
 };
 const columnPath = either(text, texts);
 const position = optional(either(oneOf('first', 'last'), object({ after: text })));
 
 export const VERSION_CHOICE: Shape = object(versionChoice);
-export const SELECT: Shape = object(selection);
-export const ROWS: Shape = object({
-  ...selection,
-  timestamps: optional(oneOf('date', 'micros')),
-  signal: optional(signal),
-});
+export const SELECT: Shape = object({ ...selection, ...versionChoice });
+export const ROWS: Shape = object({ ...reading, ...versionChoice });
+export const SNAPSHOT_SELECT: Shape = exactly(selection);
+export const SNAPSHOT_ROWS: Shape = exactly(reading);
 const bound = either(object({ version: whole }), object({ timestampMs: number }));
 export const CHANGES: Shape = object({
   from: bound,

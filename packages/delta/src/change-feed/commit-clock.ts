@@ -31,7 +31,8 @@ export async function openCommitClock(io: TableIo, newest: TableState): Promise<
       if (version < ownFrom) return fileMs;
       const found = actions ?? (await loadCommit(io, version))?.actions;
       if (found === undefined) throw commitGone(version);
-      return found.find(({ commitInfo }) => commitInfo)?.commitInfo?.inCommitTimestamp ?? fileMs;
+      const own: unknown = found.find(({ commitInfo }) => commitInfo)?.commitInfo?.inCommitTimestamp;
+      return typeof own === 'number' ? own : fileMs;
     },
   };
 }

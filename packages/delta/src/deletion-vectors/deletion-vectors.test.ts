@@ -288,6 +288,13 @@ describe('deletion vectors in the log and in files', () => {
     await io.store.delete(`db/t/${SPARK_NAME}`);
     assert.equal((await readDeletionVector(io, SPARK_DESCRIPTOR)).size, 4);
   });
+
+  it('refuses another count of a vector that it has read', async () => {
+    const io = await sparkTable();
+    await readDeletionVector(io, SPARK_DESCRIPTOR);
+    const other = { ...SPARK_DESCRIPTOR, cardinality: 3 };
+    await assert.rejects(readDeletionVector(io, other), /4 rows, but the log says 3/);
+  });
 });
 
 function flipped(at: number): Uint8Array {

@@ -46,7 +46,8 @@ export async function readDeletionVectors(
       continue;
     }
     const known = cache.get(cacheKey(io, descriptor));
-    if (known !== undefined) found.set(descriptor, known);
+    // A descriptor that says otherwise is held against the file, as one that is met for the first time.
+    if (known?.size === descriptor.cardinality) found.set(descriptor, known);
     else {
       const path = JSON.stringify(placeOf(io, descriptor));
       reads.set(path, [...(reads.get(path) ?? []), descriptor]);

@@ -25,6 +25,12 @@ import { statisticsText } from './parsed-statistics.ts';
 /** Rows of the file from which one block is made. */
 const BLOCK_ROWS = 2048;
 
+/**
+ * Rows of the file that one statement packs, or one row group's where that has more. All that a statement packs is in
+ * memory three times over: as the file has it, as it grows, and as the result.
+ */
+const WINDOW_ROWS = 200_000;
+
 /** Actions of checkpoints that come as rows; others are unknown, and of no use to a reader. */
 const SMALL_ACTIONS = ['txn', 'metaData', 'protocol', 'domainMetadata', 'checkpointMetadata', 'sidecar'];
 
@@ -52,6 +58,8 @@ class CheckpointSource {
   readonly #path: string;
   #columns = new Map<string, DuckDBType>();
   #int96 = new Set<string>();
+  /** First and last row (exclusive) of each window. */
+  #windows: readonly (readonly [number, number])[] = [];
 
   constructor(connection: DuckDBConnection, { file, path }: { file: string; path: string }) {
     this.#connection = connection;
@@ -71,6 +79,7 @@ class CheckpointSource {
     );
     const hasAction = [...SMALL_ACTIONS, 'add', 'remove'].some((name) => this.#columns.has(name));
     if (!hasAction) throw this.#corrupt('has no column of a checkpoint');
+    this.#windows = await this.#rowWindows();
     if (this.#memberOf('add', 'stats_parsed') !== undefined) this.#int96 = await this.#int96Columns();
   }
 
@@ -105,14 +114,14 @@ class CheckpointSource {
     ]);
     const deleted = add.has('deletionVector') ? 'add.deletionVector.cardinality' : 'NULL::BIGINT';
     // Members one by one, so that only they are read.
-    const sql = `
+    const sql = (within: string): string => `
       SELECT ${PACKED}, ${joined('stats')} AS stats, sum(size) AS size_bytes, sum(records - coalesce(deleted, 0)) AS "rows",
         count(*) - count(records) AS uncounted, count(deleted) AS vectors, sum(deleted) AS deleted_rows,
         bool_or(contains("key", ${SEPARATOR}) OR contains(stats, ${SEPARATOR}) OR size IS NULL OR size < 0) AS odd
       FROM (SELECT *, ${RECORDS} AS records FROM (
         SELECT file_row_number, ${add.key()} AS "key", ${row} AS line, coalesce(${stats}, '') AS stats, add.size AS size,
           ${deleted} AS deleted
-        FROM ${this.#from} WHERE add.path IS NOT NULL))
+        FROM ${this.#from} WHERE ${within} AND add.path IS NOT NULL))
       GROUP BY "at"`;
     return this.#blocks(sql);
   }
@@ -131,36 +140,63 @@ class CheckpointSource {
       remove.json('partitionValues'),
       remove.vector(),
     ]);
-    const sql = `
+    const sql = (within: string): string => `
       SELECT ${PACKED}, encode('') AS stats, 0 AS size_bytes, 0 AS "rows", 0 AS uncounted, 0 AS vectors, 0 AS deleted_rows,
         bool_or(contains("key", ${SEPARATOR})) AS odd
       FROM (SELECT file_row_number, ${remove.key()} AS "key", ${row} AS line
-        FROM ${this.#from} WHERE remove.path IS NOT NULL)
+        FROM ${this.#from} WHERE ${within} AND remove.path IS NOT NULL)
       GROUP BY "at"`;
     return this.#blocks(sql);
   }
 
-  async #blocks(sql: string): Promise<{ blocks: PackedBlock[]; totals: PackedTotals } | undefined> {
+  /** @param sqlOf the statement for the rows of which a condition is true. */
+  async #blocks(
+    sqlOf: (within: string) => string,
+  ): Promise<{ blocks: PackedBlock[]; totals: PackedTotals } | undefined> {
     let totals = NO_TOTALS;
-    const blocks: { at: number; block: PackedBlock }[] = [];
-    for await (const row of rowsOf(await this.#connection.stream(sql))) {
-      if (row.odd === true) return undefined;
-      totals = addTotals(totals, {
-        sizeBytes: Number(row.size_bytes ?? 0),
-        rows: Number(row.rows ?? 0),
-        uncounted: Number(row.uncounted),
-        vectors: Number(row.vectors),
-        deletedRows: Number(row.deleted_rows ?? 0),
-      });
-      const block = {
-        count: Number(row.count),
-        keys: bytesOf(row.keys),
-        rows: bytesOf(row.lines),
-        stats: bytesOf(row.stats),
-      };
-      blocks.push({ at: Number(row.at), block });
+    const blocks: PackedBlock[] = [];
+    for (const [from, to] of this.#windows) {
+      const end = to === Infinity ? '' : ` AND file_row_number < ${to}`;
+      const sql = sqlOf(`file_row_number >= ${from}${end}`);
+      const found: { at: number; block: PackedBlock }[] = [];
+      for await (const row of rowsOf(await this.#connection.stream(sql))) {
+        if (row.odd === true) return undefined;
+        totals = addTotals(totals, {
+          sizeBytes: Number(row.size_bytes ?? 0),
+          rows: Number(row.rows ?? 0),
+          uncounted: Number(row.uncounted),
+          vectors: Number(row.vectors),
+          deletedRows: Number(row.deleted_rows ?? 0),
+        });
+        const block = {
+          count: Number(row.count),
+          keys: bytesOf(row.keys),
+          rows: bytesOf(row.lines),
+          stats: bytesOf(row.stats),
+        };
+        found.push({ at: Number(row.at), block });
+      }
+      for (const { block } of found.toSorted((a, b) => a.at - b.at)) blocks.push(block);
     }
-    return { blocks: blocks.toSorted((a, b) => a.at - b.at).map(({ block }) => block), totals };
+    return { blocks, totals };
+  }
+
+  /** Whole row groups, since a part of one costs nearly what all of it does. The last window has no end. */
+  async #rowWindows(): Promise<[number, number][]> {
+    const sql = `SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(${this.#file}) ORDER BY 1`;
+    const groups = (await this.#connection.runAndReadAll(sql)).getRowsJS();
+    const windows: [number, number][] = [];
+    let from = 0;
+    let to = 0;
+    for (const [, rows] of groups) {
+      to += Number(rows);
+      if (to - from < WINDOW_ROWS) continue;
+      windows.push([from, to]);
+      from = to;
+    }
+    // Whatever a damaged file says of its row groups, no row of it is passed over.
+    windows.push([from, Infinity]);
+    return windows;
   }
 
   /** Of an action that the file has no column for. */
@@ -293,4 +329,5 @@ function rowText(fields: readonly string[]): string {
 /** The number of records in statistics; nearly every writer puts it first. */
 const RECORDS =
   `coalesce(TRY_CAST(regexp_extract(stats, '^\\{"numRecords":(\\d{1,15})[,}]', 1) AS BIGINT), ` +
-  `CASE WHEN stats <> '' AND json_valid(stats) THEN TRY_CAST(stats->>'$.numRecords' AS BIGINT) END)`;
+  `CASE WHEN stats <> '' AND json_valid(stats) AND json_type(stats, '$.numRecords') = 'UBIGINT' ` +
+  `THEN TRY_CAST(stats->>'$.numRecords' AS BIGINT) END)`;

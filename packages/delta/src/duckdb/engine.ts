@@ -48,7 +48,11 @@ export class DuckDbEngine implements Engine {
     const { temporaryDirectory = tmpdir() } = options;
     keepByteOrderMarks();
     // DuckDB's own default is the working directory.
-    const settings: Record<string, string> = { temp_directory: join(temporaryDirectory, 'sluice-duckdb') };
+    const settings: Record<string, string> = {
+      temp_directory: join(temporaryDirectory, 'sluice-duckdb'),
+      // Or memory that a large statement had is not given back to the system as long as the database is open.
+      allocator_background_threads: 'true',
+    };
     if (options.threads !== undefined) settings.threads = String(options.threads);
     if (options.memoryLimit !== undefined) settings.memory_limit = options.memoryLimit;
     return new DuckDbEngine(await DuckDBInstance.create(':memory:', settings), temporaryDirectory);

@@ -10,6 +10,7 @@ import { TEMPORARY_SUFFIX } from '../store/local-store.ts';
 import { isLocal } from '../store/object-store.ts';
 import { checkedSource } from './checked-source.ts';
 import { copyToFiles } from './copy.ts';
+import { namingDamagedFile } from './damaged-file.ts';
 import { engineError } from './engine-error.ts';
 import type { ScratchDirectory } from './scratch-directory.ts';
 import { withSourceSql } from './source-file.ts';
@@ -25,11 +26,11 @@ export class DuckDbSession implements SqlSession {
   }
 
   async run(sql: string): Promise<void> {
-    await this.#guarded('run a statement', () => this.#connection.run(sql));
+    await this.#guarded('run a statement', sql, () => this.#connection.run(sql));
   }
 
   async rows(sql: string): Promise<unknown[][]> {
-    return this.#guarded('query', async () => (await this.#connection.runAndReadAll(sql)).getRowsJS());
+    return this.#guarded('query', sql, async () => (await this.#connection.runAndReadAll(sql)).getRowsJS());
   }
 
   async *stream(sql: string): AsyncGenerator<ColumnBatch, void, undefined> {
@@ -42,7 +43,7 @@ export class DuckDbSession implements SqlSession {
         yield { names, columns: chunk.convertColumns(JSDuckDBValueConverter), rows: chunk.rowCount };
       }
     } catch (error) {
-      throw engineError(error, 'query');
+      throw engineError(await namingDamagedFile(this.#connection, sql, error), 'query');
     }
   }
 
@@ -54,7 +55,7 @@ export class DuckDbSession implements SqlSession {
         const checked = checkedSource(sql, request);
         return await copyToFiles(this.#connection, { request, source: checked, landing });
       } catch (error) {
-        throw engineError(error, 'write');
+        throw engineError(await namingDamagedFile(this.#connection, sql, error), 'write');
       } finally {
         await rm(landing, { recursive: true, force: true });
       }
@@ -64,7 +65,7 @@ export class DuckDbSession implements SqlSession {
   async load(source: RowSource, schema: StructType): Promise<string> {
     const table = `temp.${quoteIdentifier(`source ${randomUUID()}`)}`;
     await withSourceSql({ source, schema, scratch: this.#scratch }, (sql) =>
-      this.#guarded('write', () => this.#connection.run(`CREATE TEMPORARY TABLE ${table} AS ${sql}`)),
+      this.#guarded('write', sql, () => this.#connection.run(`CREATE TEMPORARY TABLE ${table} AS ${sql}`)),
     );
     return table;
   }
@@ -73,11 +74,11 @@ export class DuckDbSession implements SqlSession {
     this.#connection.interrupt();
   }
 
-  async #guarded<Result>(verb: string, task: () => Promise<Result>): Promise<Result> {
+  async #guarded<Result>(verb: string, sql: string, task: () => Promise<Result>): Promise<Result> {
     try {
       return await task();
     } catch (error) {
-      throw engineError(error, verb);
+      throw engineError(await namingDamagedFile(this.#connection, sql, error), verb);
     }
   }
 

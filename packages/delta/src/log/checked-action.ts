@@ -61,7 +61,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /**
- * The value as an action; unknown actions and members pass, as the protocol demands. Throws `corrupt-log`, beginning
+ * The value, which is taken over, as an action; unknown actions and members pass, as the protocol demands. Throws `corrupt-log`, beginning
  * with `where`, unless the members that replay relies on are of their types.
  */
 export function checkedAction(value: unknown, where: () => string): Action {
@@ -72,6 +72,8 @@ export function checkedAction(value: unknown, where: () => string): Action {
     if (!isRecord(members)) throw corrupt(where, `"${name}" must be a JSON object`);
     const wrong = CHECKS[name]?.(members);
     if (wrong !== undefined) throw corrupt(where, `"${name}" ${wrong}`);
+    // What every reader of an action may rely on; writers that know no partitions leave it out.
+    if ((name === 'add' || name === 'cdc') && isAbsent(members.partitionValues)) members.partitionValues = {};
   }
   return value;
 }

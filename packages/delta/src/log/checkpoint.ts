@@ -52,6 +52,11 @@ export async function readCheckpoint(io: LogIo, checkpoint: CheckpointFiles): Pr
       throw new DeltaError({ code: 'corrupt-log', message });
     }
   }
+  for (const name of ['protocol', 'metaData'] as const) {
+    if (top.some(({ actions }) => actions.some((action) => action[name]))) continue;
+    const message = `${checkpoint.paths[0]}: the checkpoint has no ${name} action`;
+    throw new DeltaError({ code: 'corrupt-log', message });
+  }
   const rest = await readFiles(
     io,
     sidecars.map((sidecar) => sidecarPath(io.root, sidecar)),

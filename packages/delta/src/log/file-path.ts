@@ -35,30 +35,40 @@ export function locateFileOf(store: ObjectStore, uri: string): FileLocation {
 }
 
 /**
- * Reads `add.path`. Throws `unsupported-feature` for absolute URIs other than `file:`, `corrupt-log` for bad encoding and
- * for relative paths that lead out of the table's directory.
+ * Reads `add.path`. Throws `unsupported-feature` for absolute URIs other than `file:`, `corrupt-log` for bad encoding,
+ * for the path of a directory, and for relative paths that lead out of the table's directory.
  */
 export function locateFile(uri: string): FileLocation {
   try {
-    const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):\//.exec(uri)?.[1]?.toLowerCase();
-    if (scheme === 'file') return { kind: 'local', path: fileURLToPath(uri) };
-    if (scheme !== undefined) {
-      throw new DeltaError({
-        code: 'unsupported-feature',
-        message: `the file "${uri}" is in a store of the scheme "${scheme}", which this table's store can't read`,
-      });
-    }
-    const path = decodeURIComponent(uri);
-    if (path.startsWith('/') && !path.includes('\0')) return { kind: 'local', path };
-    if (staysBelow(path)) return { kind: 'relative', path };
+    const location = locate(uri);
+    // An engine would take the directory for all of the files in it.
+    if (!/(^|\/)\.?$/.test(location.path)) return location;
     throw new DeltaError({
       code: 'corrupt-log',
-      message: `the file path ${JSON.stringify(uri)} leads out of the table's directory`,
+      message: `the file path ${JSON.stringify(uri)} is that of a directory`,
     });
   } catch (cause) {
     if (cause instanceof DeltaError) throw cause;
     throw new DeltaError({ code: 'corrupt-log', message: `the file path "${uri}" is no valid URI`, cause });
   }
+}
+
+function locate(uri: string): FileLocation {
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):\//.exec(uri)?.[1]?.toLowerCase();
+  if (scheme === 'file') return { kind: 'local', path: fileURLToPath(uri) };
+  if (scheme !== undefined) {
+    throw new DeltaError({
+      code: 'unsupported-feature',
+      message: `the file "${uri}" is in a store of the scheme "${scheme}", which this table's store can't read`,
+    });
+  }
+  const path = decodeURIComponent(uri);
+  if (path.startsWith('/') && !path.includes('\0')) return { kind: 'local', path };
+  if (staysBelow(path)) return { kind: 'relative', path };
+  throw new DeltaError({
+    code: 'corrupt-log',
+    message: `the file path ${JSON.stringify(uri)} leads out of the table's directory`,
+  });
 }
 
 /** A text as one directory name in the way of Hive: everything that a file system or URI may trip over is escaped. */

@@ -7,9 +7,9 @@
 import { DeltaError } from '../errors.ts';
 import { recordCount } from '../stats/record-count.ts';
 import type { AddFile, DeletionVectorDescriptor, RemoveFile } from './actions.ts';
+import { ROW_SEPARATOR } from './file-block.ts';
 
-/** Ends every key and row but the last of a block. JSON and URIs can't hold it. */
-export const ROW_SEPARATOR = '\u0002';
+export { ROW_SEPARATOR };
 /** Between the fields of a row. */
 export const FIELD_SEPARATOR = '\u0001';
 
@@ -70,17 +70,22 @@ export function totalsOf(add: AddFile): PackedTotals {
 /** Files of up to this many are kept as objects once they were made. */
 const KEPT_FILES_MAX = 200_000;
 
+/** Makes the objects of files. */
+interface Decoder<File> {
+  decode(key: string, row: string, stats: string): File;
+  /** Of an add, from the JSON in its row. */
+  partitionValues(json: string): Readonly<Record<string, string | null>>;
+}
+
 /** A list of files, numbered from 0, that can be searched by key. */
 export class PackedFiles<File extends AddFile | RemoveFile> {
   readonly count: number;
+  /** Of the files in their order. */
+  readonly blocks: readonly DecodedBlock<File>[];
   readonly #blocks: readonly Block[];
-  readonly #decode: (key: string, row: string, stats: string) => File;
-  readonly #kept: (readonly File[] | undefined)[] = [];
-  /** By block: where its keys, rows and statistics begin. */
-  readonly #starts: (readonly [Uint32Array, Uint32Array, Uint32Array] | undefined)[] = [];
   #index: KeyIndex | undefined;
 
-  constructor(blocks: readonly PackedBlock[], decode: (key: string, row: string, stats: string) => File) {
+  constructor(blocks: readonly PackedBlock[], decoder: Decoder<File>) {
     let first = 0;
     this.#blocks = blocks.map((block) => {
       const numbered = { ...block, first };
@@ -88,7 +93,8 @@ export class PackedFiles<File extends AddFile | RemoveFile> {
       return numbered;
     });
     this.count = first;
-    this.#decode = decode;
+    const keepsFiles = this.count <= KEPT_FILES_MAX;
+    this.blocks = this.#blocks.map((block) => new DecodedBlock(block, decoder, { keepsFiles }));
   }
 
   /** The number of the file with a key; -1 if there is none. */
@@ -106,46 +112,105 @@ export class PackedFiles<File extends AddFile | RemoveFile> {
   /** The file of a number below `count`. */
   file(number: number): File {
     const at = lastAtOrBefore(this.#blocks, number);
-    const block = this.#blocks[at];
+    const block = this.blocks[at];
     if (block === undefined || number >= this.count)
       throw new RangeError(`no file ${number} of ${this.count}`);
-    const index = number - block.first;
-    const kept = this.#kept[at]?.[index];
-    if (kept !== undefined) return kept;
-    const [keys, rows, stats] = (this.#starts[at] ??= [
-      startsOf(block.keys, block),
-      startsOf(block.rows, block),
-      startsOf(block.stats, block),
-    ]);
-    const part = (bytes: Uint8Array, from: Uint32Array): string =>
-      textOf(bytes.subarray(from[index], (from[index + 1] ?? bytes.length + 1) - 1));
-    return this.#decode(part(block.keys, keys), part(block.rows, rows), part(block.stats, stats));
+    return block.file(number - (this.#blocks[at]?.first ?? 0));
   }
 
   /** All in order, with their numbers. Files of long lists are new objects each time. */
   *files(): Generator<[number, File], void, undefined> {
-    for (const [at, block] of this.#blocks.entries()) {
-      let number = block.first;
-      for (const file of this.#filesOf(at)) {
+    let number = 0;
+    for (const block of this.blocks) {
+      for (const file of block.files()) {
         yield [number, file];
         number += 1;
       }
     }
   }
+}
 
-  #filesOf(at: number): readonly File[] {
-    const kept = this.#kept[at];
+/** A block with what makes objects of it; of adds, it is a `FileBlock`. */
+export class DecodedBlock<File> {
+  readonly #block: PackedBlock;
+  readonly #decoder: Decoder<File>;
+  readonly #keepsFiles: boolean;
+  #kept: readonly File[] | undefined;
+  #keyStarts: Uint32Array | undefined;
+  #rowStarts: Uint32Array | undefined;
+  #statsStarts: Uint32Array | undefined;
+
+  constructor(block: PackedBlock, decoder: Decoder<File>, { keepsFiles }: { keepsFiles: boolean }) {
+    this.#block = block;
+    this.#decoder = decoder;
+    this.#keepsFiles = keepsFiles;
+  }
+
+  get count(): number {
+    return this.#block.count;
+  }
+
+  file(at: number): File {
+    const kept = this.#kept?.[at];
     if (kept !== undefined) return kept;
-    const block = this.#blocks[at];
-    if (block === undefined) return [];
+    const { keys, rows, stats, count } = this.#block;
+    this.#keyStarts ??= startsOf(keys, count);
+    if (stats.length > 0) this.#statsStarts ??= startsOf(stats, count);
+    return this.#decoder.decode(
+      partOf(keys, this.#keyStarts, at),
+      partOf(rows, this.#startsOfRows(), at),
+      this.#statsStarts === undefined ? '' : partOf(stats, this.#statsStarts, at),
+    );
+  }
+
+  /** All in order. */
+  files(): readonly File[] {
+    if (this.#kept !== undefined) return this.#kept;
+    const { count, ...block } = this.#block;
     const keys = textOf(block.keys).split(ROW_SEPARATOR);
     const rows = textOf(block.rows).split(ROW_SEPARATOR);
     const stats = block.stats.length === 0 ? undefined : textOf(block.stats).split(ROW_SEPARATOR);
-    for (const parts of [keys, rows, stats ?? keys]) if (parts.length !== block.count) throw malformed();
-    const files = keys.map((key, index) => this.#decode(key, rows[index] ?? '', stats?.[index] ?? ''));
-    if (this.count <= KEPT_FILES_MAX) this.#kept[at] = files;
+    for (const parts of [keys, rows, stats ?? keys]) if (parts.length !== count) throw malformed();
+    const files = keys.map((key, at) => this.#decoder.decode(key, rows[at] ?? '', stats?.[at] ?? ''));
+    if (this.#keepsFiles) this.#kept = files;
     return files;
   }
+
+  statistics(): Uint8Array {
+    return this.#block.stats;
+  }
+
+  partitionValues(): Readonly<Record<string, string | null>>[] {
+    const { rows, count } = this.#block;
+    const starts = this.#startsOfRows();
+    let lastJson: string | undefined;
+    let last: Readonly<Record<string, string | null>> = {};
+    return Array.from({ length: count }, (_, at) => {
+      const start = fieldStart(rows, starts[at] ?? 0, PARTITION_VALUES_FIELD);
+      const json = textOf(rows.subarray(start, fieldStart(rows, start, 1) - 1));
+      if (json !== lastJson) last = this.#decoder.partitionValues(json);
+      lastJson = json;
+      return last;
+    });
+  }
+
+  #startsOfRows(): Uint32Array {
+    return (this.#rowStarts ??= startsOf(this.#block.rows, this.#block.count));
+  }
+}
+
+/** The place, in an add's row, of its partition values. */
+const PARTITION_VALUES_FIELD = 5;
+
+/** Where, so many fields after the one at a position, the next begins. */
+function fieldStart(rows: Uint8Array, start: number, fields: number): number {
+  let at = start;
+  for (let left = fields; left > 0 && at < rows.length; at += 1) if (rows[at] === FIELD_END) left -= 1;
+  return at;
+}
+
+function partOf(bytes: Uint8Array, starts: Uint32Array, at: number): string {
+  return textOf(bytes.subarray(starts[at], (starts[at + 1] ?? 0) - 1));
 }
 
 interface Block extends PackedBlock {
@@ -163,14 +228,13 @@ function lastAtOrBefore(blocks: readonly Block[], number: number): number {
   return low;
 }
 
-/** Offsets at which the parts of a block's text begin. */
-function startsOf(bytes: Uint8Array, { count }: PackedBlock): Uint32Array {
-  const starts = new Uint32Array(count);
-  if (bytes.length === 0) return starts;
+/** Where each of so many parts of a block's text begins, and where one more would. */
+function startsOf(bytes: Uint8Array, count: number): Uint32Array {
+  const starts = new Uint32Array(count + 1);
   let start = 0;
-  for (let index = 0; index < count; index += 1) {
-    starts[index] = start;
+  for (let at = 1; at <= count; at += 1) {
     start = endOf(bytes, start) + 1;
+    starts[at] = start;
   }
   if (start !== bytes.length + 1) throw malformed();
   return starts;
@@ -186,6 +250,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 const ROW_END = ROW_SEPARATOR.charCodeAt(0);
+const FIELD_END = FIELD_SEPARATOR.charCodeAt(0);
 
 /** From keys to numbers: a hash table with open addressing over the blocks' bytes. Of equal keys the last counts. */
 class KeyIndex {
@@ -273,11 +338,11 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
 }
 
 export function packedAdds(blocks: readonly PackedBlock[]): PackedFiles<AddFile> {
-  return new PackedFiles(blocks, new AddDecoder().decode);
+  return new PackedFiles(blocks, new AddDecoder());
 }
 
 export function packedRemoves(blocks: readonly PackedBlock[]): PackedFiles<RemoveFile> {
-  return new PackedFiles(blocks, decodeRemove);
+  return new PackedFiles(blocks, { decode: decodeRemove, partitionValues: () => ({}) });
 }
 
 /** Distinct partition values whose objects are shared. */
@@ -287,13 +352,13 @@ class AddDecoder {
   /** Files of a partition share their values. */
   readonly #values = new Map<string, Readonly<Record<string, string | null>>>();
 
-  readonly decode = (key: string, row: string, stats: string): AddFile => {
+  decode(key: string, row: string, stats: string): AddFile {
     const fields = row.split(FIELD_SEPARATOR);
     const [size = '', time = '', change, baseRowId = '', commitVersion = '', values = ''] = fields;
     const [tags = '', vector = '', provider = ''] = fields.slice(6);
     return {
       path: pathOf(key, vector !== ''),
-      partitionValues: this.#shared(values),
+      partitionValues: this.partitionValues(values),
       size: Number(size),
       modificationTime: Number(time),
       dataChange: change === '1',
@@ -303,9 +368,9 @@ class AddDecoder {
       ...rowTracking(baseRowId, commitVersion),
       ...(provider === '' ? {} : { clusteringProvider: JSON.parse(provider) as string }),
     };
-  };
+  }
 
-  #shared(json: string): Readonly<Record<string, string | null>> {
+  partitionValues(json: string): Readonly<Record<string, string | null>> {
     const found = this.#values.get(json);
     if (found !== undefined) return found;
     const values = (json === '' ? {} : JSON.parse(json)) as Record<string, string | null>;

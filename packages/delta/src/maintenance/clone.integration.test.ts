@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { RowSet, writeDeletionVectors } from '../deletion-vectors/index.ts';
+import { deleteRows, mergeInto, updateRows } from '../dml/index.ts';
 import { fileKey } from '../log/actions.ts';
 import { struct } from '../schema/types.ts';
 import { LocalStore } from '../store/local-store.ts';
@@ -82,6 +83,40 @@ describe('a shallow clone', () => {
     await optimize(copy);
     assert.equal((await fingerprint(copy)).rows, 1961);
     assert.ok((await filesOf(copy)).every(({ path }) => !path.startsWith('file:')));
+  });
+
+  it('changes rows of files that it shares, by vectors of its own, and is cloned again', async () => {
+    const source = await table();
+    const before = await fingerprint(source);
+    const place = target();
+    await clone(source, { target: place, kind: 'shallow' });
+    const copy = open(place);
+    // Of one file that has a vector at the source already, and of others that have none.
+    await deleteRows(copy, { where: 'id < 100' });
+    await updateRows(copy, { where: 'id % 500 = 1', set: { p: `'c'` } });
+    await mergeInto(copy, {
+      source: { kind: 'rows', rows: [{ id: 1999n }, { id: 5000n, p: 'new' }] },
+      on: 'target.id = source.id',
+    })
+      .whenMatchedDelete()
+      .whenNotMatchedInsert({ values: 'all' })
+      .execute();
+    const changed = await fingerprint(copy);
+    assert.deepEqual((await fsck(copy, { deep: true })).findings, []);
+    assert.deepEqual(await fingerprint(source), before, 'the source is as it was');
+    const shared = (await filesOf(copy)).filter(({ path }) => path.startsWith('file:'));
+    assert.ok(shared.some(({ deletionVector }) => deletionVector?.storageType === 'u'));
+    const second = target();
+    await clone(copy, { target: second, kind: 'shallow' });
+    const other = open(second);
+    assert.deepEqual(await fingerprint(other), changed);
+    assert.deepEqual((await fsck(other, { deep: true })).findings, []);
+    await deleteRows(other, { where: `p = 'c'` });
+    await optimize(other, { purge: true });
+    await vacuum(other, { retentionMs: 0, retentionCheck: false });
+    await vacuum(copy, { retentionMs: 0, retentionCheck: false });
+    assert.deepEqual((await fsck(other, { deep: true })).findings, []);
+    assert.deepEqual([await fingerprint(copy), await fingerprint(source)], [changed, before]);
   });
 
   it('is refused where files have no address', async () => {

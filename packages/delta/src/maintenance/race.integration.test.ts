@@ -1,6 +1,6 @@
 /**
- * Processes that append, delete, update, optimize and vacuum one table, and are killed at any moment, while this one
- * reads it. `SLUICE_RACE_SECONDS` makes the race longer, `SLUICE_RACE_SEED` repeats the order of the kills,
+ * Processes that append, merge, delete, update, optimize, vacuum, restore and change one table, and are killed at any
+ * moment, while this one reads it. `SLUICE_RACE_SECONDS` makes the race longer, `SLUICE_RACE_SEED` repeats the order of the kills,
  * `SLUICE_RACE_PROCESSES` lets more take part (the first eight of them differ), and `SLUICE_RACE_STORE=s3` races over
  * the test server of S3.
  */
@@ -12,6 +12,7 @@ import { after, it } from 'node:test';
 import { startS3Server } from '../../test/s3-server.ts';
 import { deleteRows } from '../dml/index.ts';
 import { withSession } from '../engine.ts';
+import type { Action } from '../log/actions.ts';
 import { scanFiles } from '../scan/scan-files.ts';
 import { struct } from '../schema/types.ts';
 import { loadCommit, wholeLog } from '../snapshot/load.ts';
@@ -34,7 +35,7 @@ const VERSIONS_PER_KILL = 25;
 const PATIENCE = 5;
 const PROCESSES = Number(env['SLUICE_RACE_PROCESSES'] ?? 4);
 const IN_S3 = env['SLUICE_RACE_STORE'] === 's3';
-const PARTS = ['append', 'change', 'optimize', 'vacuum', 'merge', 'log', 'metadata', 'append'] as const;
+const PARTS = ['append', 'change', 'optimize', 'vacuum', 'merge', 'log', 'metadata', 'restore'] as const;
 const ROLES = Array.from({ length: PROCESSES }, (_, at) => PARTS[at % PARTS.length] ?? 'append');
 /** By the role that makes them. */
 const OPERATIONS_OF: Readonly<Record<string, readonly string[]>> = {
@@ -44,6 +45,7 @@ const OPERATIONS_OF: Readonly<Record<string, readonly string[]>> = {
   vacuum: ['VACUUM END'],
   merge: ['MERGE'],
   metadata: ['SET TBLPROPERTIES'],
+  restore: ['RESTORE'],
 };
 const OPERATIONS = [...new Set(ROLES.flatMap((role) => OPERATIONS_OF[role] ?? []))];
 
@@ -78,7 +80,16 @@ it(`no row is lost or doubled, and no reader fails, in ${SECONDS} s of racing an
   });
   const crew = new Crew(address, context.io.root);
   const seen = new Set<string>();
+  const undone = new UndoneBatches();
   let version = 0;
+  const follow = async (newest: number): Promise<void> => {
+    for (; version <= newest; version += 1) {
+      // A clean-up may have taken the commit.
+      const commit = await loadCommit(context.io, version);
+      seen.add(commit?.actions.find(({ commitInfo }) => commitInfo)?.commitInfo?.operation ?? '');
+      undone.follow(version, commit?.actions ?? []);
+    }
+  };
   try {
     const began = performance.now();
     const isOver = (): boolean => {
@@ -89,7 +100,7 @@ it(`no row is lost or doubled, and no reader fails, in ${SECONDS} s of racing an
     while (!isOver()) {
       crew.assertWell();
       const newest = await readAndCheck(context);
-      for (; version <= newest; version += 1) seen.add(await operationOf(context, version));
+      await follow(newest);
       if (newest >= (crew.kills + 1) * VERSIONS_PER_KILL) crew.killOne();
     }
   } finally {
@@ -98,8 +109,12 @@ it(`no row is lost or doubled, and no reader fails, in ${SECONDS} s of racing an
   crew.assertWell();
   const fresh = open();
   const acknowledged = crew.acknowledged();
-  const batches = await check(fresh, await fresh.refresh());
-  for (const key of acknowledged) assert.ok(batches.has(key), `the acknowledged batch ${key} is lost`);
+  const last = await fresh.refresh();
+  await follow(last.version);
+  const batches = await check(fresh, last);
+  for (const key of acknowledged) {
+    assert.ok(batches.has(key) || undone.has(key), `the acknowledged batch ${key} is lost`);
+  }
   await deleteRows(fresh, { where: DOOMED });
   await optimize(fresh);
   await vacuum(fresh, { retentionMs: 0, retentionCheck: false });
@@ -122,7 +137,10 @@ it(`no row is lost or doubled, and no reader fails, in ${SECONDS} s of racing an
     'all of them took part',
   );
   assert.ok(acknowledged.size > 0 && crew.kills > 0);
-  console.log(`${version} versions, ${acknowledged.size} acknowledged batches, ${crew.kills} kills`);
+  console.log(
+    `${version} versions, ${acknowledged.size} acknowledged batches, ${crew.kills} kills, ` +
+      `${undone.restores} restores that took ${undone.size} batches`,
+  );
 });
 
 /** The newest version, which it gives, and one of within the retention are whole. */
@@ -161,10 +179,29 @@ async function check(context: TableContext, state: TableState): Promise<Map<stri
   return batches;
 }
 
-async function operationOf(context: TableContext, version: number): Promise<string> {
-  // A clean-up may have taken the commit.
-  const commit = await loadCommit(context.io, version);
-  return commit?.actions.find(({ commitInfo }) => commitInfo)?.commitInfo?.operation ?? '';
+/** The batches that a restore took away, in order: told from the log, commit by commit. */
+class UndoneBatches {
+  /** By `writer/batch`: the version that made it. */
+  readonly #made = new Map<string, number>();
+  readonly #undone = new Set<string>();
+  restores = 0;
+
+  follow(version: number, actions: readonly Action[]): void {
+    for (const { txn } of actions) if (txn) this.#made.set(`${txn.appId}/${txn.version}`, version);
+    const info = actions.find(({ commitInfo }) => commitInfo)?.commitInfo;
+    if (info?.operation !== 'RESTORE') return;
+    this.restores += 1;
+    const restored = Number(info.operationParameters?.['version']);
+    for (const [key, made] of this.#made) if (made > restored) this.#undone.add(key);
+  }
+
+  has(key: string): boolean {
+    return this.#undone.has(key);
+  }
+
+  get size(): number {
+    return this.#undone.size;
+  }
 }
 
 interface Worker {

@@ -86,7 +86,9 @@ describe('the properties of a table', () => {
       'delta.randomizeFilePrefixes': 'TRUE',
       'delta.logRetentionDuration': 'interval 2 days 3 hours',
       'delta.checkpointPolicy': 'v2',
+      'delta.columnMapping.mode': 'Name',
     };
+    assert.equal(table.columnMappingMode(configuration), 'name');
     assert.equal(table.targetFileSizeBytes(configuration), 128 * 2 ** 20);
     assert.deepEqual(table.dataSkippingStatsColumns(configuration), [['id'], ['a.b', 'c']]);
     assert.equal(table.randomFilePrefixLength(configuration), 2);

@@ -46,7 +46,8 @@ export function writeStatsAsStruct(configuration: Configuration): boolean {
 
 /** How columns are found in data files. */
 export function columnMappingMode(configuration: Configuration): 'none' | 'name' | 'id' {
-  const mode = configuration['delta.columnMapping.mode'];
+  // Spark keeps it as it was spelt.
+  const mode = configuration['delta.columnMapping.mode']?.toLowerCase();
   return mode === 'name' || mode === 'id' ? mode : 'none';
 }
 

@@ -5,7 +5,7 @@ import { isLocal } from '../store/object-store.ts';
 import { wherePredicate } from '../skip/where.ts';
 import { DeltaError } from '../errors.ts';
 import type { TableIo } from '../snapshot/load.ts';
-import { createSnapshot, type Scan } from '../snapshot/snapshot.ts';
+import { type Scan, scanState } from '../snapshot/scan.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import { streamFromSession } from './leased-session.ts';
 import { type Row, type RowOptions, rowsOf, selectBatches, selectSql, type SelectOptions } from './select.ts';
@@ -77,5 +77,5 @@ async function scanWhere(
   { session, where }: { readonly session: SqlSession; readonly where: string | undefined },
 ): Promise<Scan> {
   const predicate = where === undefined ? undefined : await wherePredicate(session, state, where);
-  return createSnapshot(state, io).scan(predicate === undefined ? {} : { predicate });
+  return scanState(state, io, predicate === undefined ? {} : { predicate });
 }

@@ -24,5 +24,7 @@ export function lambdaParameter(depth: number): string {
 
 /** A file's path as an SQL string literal to read from, of which DuckDB takes no character for a pattern's. */
 export function quotePath(path: string): string {
+  // Hardly any has one, and a scan may have very many paths.
+  if (!/['*?[]/.test(path)) return `'${path}'`;
   return quoteText(path.replaceAll(/[*?[]/g, '[$&]'));
 }

@@ -13,7 +13,7 @@ interface BoundedColumn {
 }
 
 /** Microseconds that a writer who keeps milliseconds may have cut off a maximum. */
-const MILLISECOND_SLACK_MICROS = 999n;
+export const MILLISECOND_SLACK_MICROS = 999n;
 /** The digits that a double holds without loss; decimals with more may have gone through one. */
 const DOUBLE_DIGITS = 15;
 /** More digits than a double is ever written with: the text is the value itself. */

@@ -78,11 +78,28 @@ export function resolveColumn(path: ColumnPath, table: TableColumns): TableColum
 
 /** What the log knows of the column in the file. */
 export function columnFacts(file: AddFile, column: TableColumn): ColumnFacts {
-  if (column.isPartition) return partitionFacts(file, column.physicalNames[0] ?? '', column.type);
-  return knownFacts.of(file, column);
+  if (column.isPartition) {
+    return partitionFacts(file.partitionValues, column.physicalNames[0] ?? '', column.type);
+  }
+  const known = knownFacts.get(file) ?? [];
+  const found = known.find(({ key }) => key === column.key);
+  if (found !== undefined) return found.facts;
+  const facts = factsOf(file.stats, column);
+  if (known.length >= KNOWN_COLUMNS_MAX) known.shift();
+  known.push({ key: column.key, facts });
+  knownFacts.set(file, known);
+  return facts;
 }
 
-function factsOf(statistics: ParsedStatistics, column: TableColumn): ColumnFacts {
+/** Columns of which a file's facts are kept, of about two hundred bytes each; those that were met last. */
+const KNOWN_COLUMNS_MAX = 4;
+
+/** Facts that were worked out, since one file meets many predicates; they go with the file. */
+const knownFacts = new WeakMap<AddFile, { readonly key: string; readonly facts: ColumnFacts }[]>();
+
+/** What a file's statistics say of a column of its data. */
+export function factsOf(stats: string | null | undefined, column: TableColumn): ColumnFacts {
+  const statistics = parsedStatistics(stats, column);
   const names = column.physicalNames;
   const nullCount = Number(memberText(statistics.nullCount, names) ?? Number.NaN);
   const min = minimumOf(memberText(statistics.min, names), column);
@@ -95,8 +112,13 @@ function factsOf(statistics: ParsedStatistics, column: TableColumn): ColumnFacts
   };
 }
 
-function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFacts {
-  const text = file.partitionValues[column];
+/** What a file's partition values say of a column, by its physical name. */
+export function partitionFacts(
+  values: AddFile['partitionValues'],
+  column: string,
+  type: DataType,
+): ColumnFacts {
+  const text = values[column];
   // Every file has a value for every partition column, be it null: nothing is known of one that a writer left out.
   if (text === undefined) return { mayBeNull: true, mayBeValue: true };
   if (text === null || text === '') return { mayBeNull: true, mayBeValue: false };
@@ -108,38 +130,10 @@ function partitionFacts(file: AddFile, column: string, type: DataType): ColumnFa
   };
 }
 
-/** Facts that are kept, of about two hundred bytes each: up to twice as many, those looked at last. */
-const KNOWN_FACTS_MAX = 250_000;
-
-/** Facts that were worked out, since one file meets many predicates. Two generations, of which the older goes. */
-class KnownFacts {
-  #young = new Map<string, WeakMap<AddFile, ColumnFacts>>();
-  #old = new Map<string, WeakMap<AddFile, ColumnFacts>>();
-  #count = 0;
-
-  of(file: AddFile, column: TableColumn): ColumnFacts {
-    const young = this.#young.get(column.key)?.get(file);
-    if (young !== undefined) return young;
-    const facts = this.#old.get(column.key)?.get(file) ?? factsOf(parsedStatistics(file, column), column);
-    if (this.#count >= KNOWN_FACTS_MAX) {
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#count = 0;
-    }
-    const ofColumn = this.#young.get(column.key) ?? new WeakMap<AddFile, ColumnFacts>();
-    ofColumn.set(file, facts);
-    this.#young.set(column.key, ofColumn);
-    this.#count += 1;
-    return facts;
-  }
-}
-
-const knownFacts = new KnownFacts();
-
-function parsedStatistics(file: AddFile, column: TableColumn): ParsedStatistics {
-  const root = typeof file.stats === 'string' ? parsed(file.stats, column) : undefined;
+function parsedStatistics(stats: string | null | undefined, column: TableColumn): ParsedStatistics {
+  const root = typeof stats === 'string' ? parsed(stats, column) : undefined;
   return {
-    rows: recordCount(file.stats),
+    rows: recordCount(stats),
     min: member(root, 'minValues'),
     max: member(root, 'maxValues'),
     nullCount: member(root, 'nullCount'),

@@ -7,6 +7,7 @@
 import { assert } from '../errors.ts';
 import type { AddFile, RemoveFile } from '../log/actions.ts';
 import { fileKey } from '../log/actions.ts';
+import { BLOCK_FILES, type FileBlock, ObjectBlock } from '../log/file-block.ts';
 import { addTotals, NO_TOTALS, type PackedFiles, type PackedTotals, totalsOf } from '../log/packed-files.ts';
 
 /** The adds of a checkpoint, with what they come to. */
@@ -32,6 +33,8 @@ interface Ledger {
   baseLive: number;
   /** Later files. */
   entries: Entry[];
+  /** The files of `entries`, as far as they fill blocks; made when they are looked through. */
+  readonly blocks: ObjectBlock[];
   /** Those of the newest version. */
   readonly live: Map<string, Entry>;
 }
@@ -112,6 +115,29 @@ export class FileSet {
     }
   }
 
+  /**
+   * Those that may match, in the order of {@link FileSet.files}, block by block: as many blocks as there are, also where
+   * none of their files may. Costs little for each file that doesn't match, once its statistics were looked through.
+   */
+  *matching(tests: FileSetTests): Generator<readonly AddFile[], void, undefined> {
+    const { base, baseUntil, entries, blocks } = this.#ledger;
+    let first = 0;
+    for (const block of base?.blocks ?? []) {
+      const offset = first;
+      yield matchingOf(block, tests, (at) => this.version < (baseUntil?.[offset + at] ?? Infinity));
+      first += block.count;
+    }
+    const isLive = ({ since, until }: Entry): boolean => since <= this.version && this.version < until;
+    let at = 0;
+    for (; at + BLOCK_FILES <= entries.length; at += BLOCK_FILES) {
+      const own = entries.slice(at, at + BLOCK_FILES);
+      const block = (blocks[at / BLOCK_FILES] ??= new ObjectBlock(own.map(({ add }) => add)));
+      yield matchingOf(block, tests, (place) => isLive(own[place] as Entry));
+    }
+    // The last ones, to which more are added.
+    yield entries.slice(at).flatMap((entry) => (isLive(entry) && tests.file(entry.add) ? [entry.add] : []));
+  }
+
   /** Builds sets from many changes of which only the outcome is wanted. */
   static builder(base?: PackedAdds): FileSetBuilder {
     return new FileSetBuilder(base, (ledger, totals) => {
@@ -119,6 +145,22 @@ export class FileSet {
       return new FileSet(ledger, { version: ledger.version, count, totals });
     });
   }
+}
+
+/** Of single files, and of many at once: 0 for those that the first rules out, 2 for those that it keeps, else 1. */
+export interface FileSetTests {
+  readonly file: (file: AddFile) => boolean;
+  readonly block: (block: FileBlock) => Uint8Array;
+}
+
+function matchingOf(block: FileBlock, tests: FileSetTests, isLive: (at: number) => boolean): AddFile[] {
+  const files: AddFile[] = [];
+  for (const [at, answer] of tests.block(block).entries()) {
+    if (answer === 0 || !isLive(at)) continue;
+    const file = block.file(at);
+    if (answer === 2 || tests.file(file)) files.push(file);
+  }
+  return files;
 }
 
 /** A set in the making, which begins with the files of a checkpoint or with none. */
@@ -219,6 +261,7 @@ function ledgerOf(version: number, entries: Entry[], base?: PackedFiles<AddFile>
     baseUntil: undefined,
     baseLive: base?.count ?? 0,
     entries,
+    blocks: [],
     live: new Map(entries.map((entry) => [fileKey(entry.add), entry])),
   };
 }

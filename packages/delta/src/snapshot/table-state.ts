@@ -5,6 +5,7 @@
  *
  * States are immutable; a commit makes the next one.
  */
+import { mappingMode } from '../column-mapping/mapping.ts';
 import { assert, DeltaError, isDeltaError } from '../errors.ts';
 import type {
   Action,
@@ -173,7 +174,10 @@ function describedState(
   }
   const isSameSchema = base !== undefined && metadata.schemaString === base.metadata.schemaString;
   const schema = isSameSchema ? base.schema : schemaOf(metadata, where);
-  assertReadable({ protocol, metadata, schema });
+  naming(where, () => {
+    assertReadable({ protocol, metadata, schema });
+    mappingMode({ protocol, metadata });
+  });
   assertPartitionColumns(metadata, schema, where);
   const hasOwnTime = enableInCommitTimestamps(metadata.configuration);
   return {
@@ -187,12 +191,19 @@ function describedState(
 
 function schemaOf(metadata: MetadataAction, where: string): StructType {
   try {
-    return schemaFromJson(metadata.schemaString);
+    return naming(where, () => schemaFromJson(metadata.schemaString));
   } catch (cause) {
     // A schema may be nested more deeply than the stack is.
-    if (cause instanceof RangeError) {
-      throw new DeltaError({ code: 'corrupt-log', message: `${where}: the schema can't be read`, cause });
-    }
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new DeltaError({ code: 'corrupt-log', message: `${where}: the schema can't be read`, cause });
+  }
+}
+
+/** Says of a `corrupt-log` where it is. */
+function naming<Result>(where: string, check: () => Result): Result {
+  try {
+    return check();
+  } catch (cause) {
     if (!isDeltaError(cause, 'corrupt-log')) throw cause;
     throw new DeltaError({ code: 'corrupt-log', message: `${where}: ${cause.message}`, cause });
   }

@@ -65,11 +65,10 @@ def frame(command):
 
 def rows_of(data):
     """Variants come as their JSON."""
+    fields = [(functions.col("`" + each.name.replace("`", "``") + "`"), each) for each in data.schema.fields]
     columns = [
-        functions.to_json(functions.col(f"`{each.name}`")).alias(each.name)
-        if isinstance(each.dataType, VariantType)
-        else functions.col(f"`{each.name}`")
-        for each in data.schema.fields
+        functions.to_json(column).alias(each.name) if isinstance(each.dataType, VariantType) else column
+        for column, each in fields
     ]
     return to_rows(data.select(columns).toArrow())
 

@@ -106,8 +106,8 @@ class SharedConsumer implements Consumer {
 
   async #openSource(): Promise<Source> {
     const { client, scope, clock, random, limits, report, mode, consumerName } = this.#settings;
-    const isGone = async (shardId: string): Promise<boolean> => {
-      const shards = await listShards(this.#settings);
+    const isGone: SourceParts['isGone'] = async (shardId, signal) => {
+      const shards = await listShards(this.#settings, signal);
       return !shards.some((shard) => shard.shardId === shardId);
     };
     const parts: SourceParts = { client, stream: scope.stream, clock, random, limits, report, isGone };

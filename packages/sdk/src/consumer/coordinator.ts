@@ -25,6 +25,9 @@ export class Coordinator {
   readonly #left = new Map<string, number>();
   #leases: readonly Lease[] = [];
   #discoverAtMs = 0;
+  #discovering: Promise<void> | undefined;
+  /** Ends a look for shards that is under way. */
+  readonly #stopping = new AbortController();
   #isStopping = false;
   /** After `handoverMs` of stopping, what is still under way is no longer waited for. */
   #isAbandoned = false;
@@ -54,7 +57,7 @@ export class Coordinator {
       await this.#round();
       if (this.#hasWork()) await clock.sleep(limits.renewMs, wake.signal);
     }
-    if (!this.#isAbandoned) await Promise.all(this.#runs);
+    if (!this.#isAbandoned) await Promise.all([...this.#runs, this.#discovering]);
   }
 
   #hasWork(): boolean {
@@ -65,6 +68,7 @@ export class Coordinator {
   stop(): void {
     const { clock, limits } = this.#settings;
     this.#isStopping = true;
+    this.#stopping.abort();
     for (const worker of this.#workers.values()) worker.drain();
     this.#wake.abort();
     const timer = new AbortController();
@@ -87,7 +91,7 @@ export class Coordinator {
 
   async #round(): Promise<void> {
     const { leases: store, scope, clock, report } = this.#settings;
-    await this.#discover();
+    this.#discover();
     try {
       const leases = await store.list(scope);
       this.#leases = leases;
@@ -103,15 +107,24 @@ export class Coordinator {
     }
   }
 
-  async #discover(): Promise<void> {
-    const { clock, limits, report } = this.#settings;
-    if (this.#isStopping || clock.monotonicMs() < this.#discoverAtMs) return;
+  /** Apart from the rounds, which renew: a stream that doesn't answer must not cost leases. */
+  #discover(): void {
+    const { clock, limits } = this.#settings;
+    if (this.#isStopping || this.#discovering !== undefined || clock.monotonicMs() < this.#discoverAtMs)
+      return;
     this.#discoverAtMs = clock.monotonicMs() + limits.discoverMs;
+    this.#discovering = this.#findShards().finally(() => (this.#discovering = undefined));
+  }
+
+  async #findShards(): Promise<void> {
+    const { report } = this.#settings;
     try {
-      await syncLeases(this.#settings);
+      await syncLeases(this.#settings, this.#stopping.signal);
+      // There may be leases that nobody has.
+      this.#wake.abort();
     } catch (error) {
       this.#discoverAtMs = 0;
-      report({ kind: 'discovery-failed', error });
+      if (!this.#isStopping) report({ kind: 'discovery-failed', error });
     }
   }
 

@@ -9,6 +9,8 @@ export type ConsumerErrorCode =
   | 'already-started'
   /** A bounded number of tries did not do; `cause` has the last. */
   | 'gave-up'
+  /** The stream or the lease store did not answer in time; reading and renewing go on with another try. */
+  | 'no-answer'
   /** The lease store's table or file is not what it should be. */
   | 'lease-store';
 

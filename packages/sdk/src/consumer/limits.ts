@@ -23,6 +23,10 @@ export interface ConsumerLimits {
   readonly pollMsMax: number;
   /** How often a batch is tried before `onError` is asked. */
   readonly attemptsMax: number;
+  /** How long a call of the stream or the lease store may go without an answer before it is given up and made again. */
+  readonly callMsMax: number;
+  /** How long a subscription may go without an event before it is made anew; servers send one every five seconds. */
+  readonly silenceMsMax: number;
   /** Pauses after failures, of processing, reading and the lease store: doubling from the first to the second. */
   readonly retryMsMin: number;
   readonly retryMsMax: number;
@@ -40,6 +44,8 @@ export const LIMITS: ConsumerLimits = {
   pollMsMin: 200,
   pollMsMax: 1_000,
   attemptsMax: 5,
+  callMsMax: 20_000,
+  silenceMsMax: 20_000,
   retryMsMin: 100,
   retryMsMax: 10_000,
 };

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { ConsumerError } from './errors.ts';
 import type { ConsumerEvent, Report } from './events.ts';
 import { type ConsumerLimits, limitsOf } from './limits.ts';
+import { BoundedLeaseStore } from './leases/bounded-lease-store.ts';
 import type { LeaseScope, LeaseStore } from './leases/lease-store.ts';
 import type { RecordBatch, ShardProcessor } from './processor.ts';
 
@@ -93,12 +94,13 @@ export function settingsOf(options: ConsumerOptions): Settings {
   if (mode !== 'polling' && mode !== 'fan-out')
     throw invalid(`mode is "${String(mode)}"; it must be "polling" or "fan-out".`);
   checkStart(startAt, clock.nowMs());
+  const limits = limitsOf(options.limits);
   return {
     client: options.client,
     scope: { application, stream },
     // A worker that was killed and started again must not be taken for its former self, which may still be writing.
     me: `${workerId}/${randomUUID().slice(0, 8)}`,
-    leases: options.leases,
+    leases: new BoundedLeaseStore(options.leases, limits.callMsMax),
     processor: processor ?? (() => ({ process: onRecords! })),
     isManual: checkpoints === 'manual',
     startAt,
@@ -106,7 +108,7 @@ export function settingsOf(options: ConsumerOptions): Settings {
     consumerName: options.consumerName ?? application,
     onError: options.onError ?? (() => 'retry'),
     report: options.onEvent ?? (() => {}),
-    limits: limitsOf(options.limits),
+    limits,
     clock,
     random: options.random ?? Math.random,
   };

@@ -3,6 +3,7 @@ import { ListShardsCommand } from '@aws-sdk/client-kinesis';
 import type { Checkpoint, Lease } from './core/lease.ts';
 import { newLease } from './core/lease.ts';
 import { type ListedShard, missingLeases, obsoleteLeases, START_LEASE } from './core/lineage.ts';
+import { within } from './bounded-wait.ts';
 import { ConsumerError } from './errors.ts';
 import type { Settings } from './options.ts';
 
@@ -11,15 +12,21 @@ const PAGES_MAX = 100;
 /** Between starting and the last worker's agreeing on where it starts. */
 const START_TRIES_MAX = 10;
 
-type DirectorySettings = Pick<Settings, 'client' | 'scope' | 'leases' | 'startAt' | 'clock'>;
+type DirectorySettings = Pick<Settings, 'client' | 'scope' | 'leases' | 'startAt' | 'clock' | 'limits'>;
 
-/** All shards that the stream lists, closed ones too; rejects as ListShards does. */
-export async function listShards({ client, scope }: DirectorySettings): Promise<ListedShard[]> {
+/** All shards that the stream lists, closed ones too; rejects as ListShards does, and when `signal` aborts. */
+export async function listShards(
+  { client, scope, limits }: DirectorySettings,
+  signal?: AbortSignal,
+): Promise<ListedShard[]> {
+  const bound = { what: `ListShards of "${scope.stream}"`, msMax: limits.callMsMax, signal };
   const shards: ListedShard[] = [];
   let token: string | undefined;
   for (let pages = 0; pages < PAGES_MAX; pages++) {
     const input = token === undefined ? { StreamName: scope.stream } : { NextToken: token };
-    const { Shards = [], NextToken } = await client.send(new ListShardsCommand(input));
+    const { Shards = [], NextToken } = await within(bound, (abortSignal) =>
+      client.send(new ListShardsCommand(input), { abortSignal }),
+    );
     for (const { ShardId, ParentShardId, AdjacentParentShardId } of Shards)
       shards.push({
         shardId: ShardId!,
@@ -34,13 +41,14 @@ export async function listShards({ client, scope }: DirectorySettings): Promise<
 /**
  * Makes the leases that are missing and deletes those that are of no more use. On return each listed shard has a lease.
  * The shards of an application's first start begin where it starts; all that come later are read whole. Where it starts
- * is decided once, so that a first start which was cut short goes on as it began.
+ * is decided once, so that a first start which was cut short goes on as it began. Rejects when `signal` aborts before the
+ * shards are known.
  */
-export async function syncLeases(settings: DirectorySettings): Promise<void> {
+export async function syncLeases(settings: DirectorySettings, signal?: AbortSignal): Promise<void> {
   const { leases: store, scope } = settings;
   const start = await startLease(settings);
   const isSeeded = start.checkpoint.kind === 'end';
-  const shards = await listShards(settings);
+  const shards = await listShards(settings, signal);
   const leases = await store.list(scope);
   const from: Checkpoint = isSeeded ? { kind: 'trim-horizon' } : start.checkpoint;
   // A parent's lease is there before a child's, so that nobody takes the child for one without parents.

@@ -89,7 +89,11 @@ function isLoopback(host: string): boolean {
 function parse(values: unknown, source: string): Record<string, unknown> {
   const result = settings.partial().safeParse(values);
   if (result.success) return values as Record<string, unknown>;
-  throw new AppError({ code: 'config', message: `${source}: ${z.prettifyError(result.error)}` });
+  throw new AppError({
+    code: 'config',
+    message: `${source}: ${z.prettifyError(result.error)}`,
+    hint: `Settings are ${Object.keys(settings.shape).join(', ')}; "sluice start --help" says what each takes.`,
+  });
 }
 
 function readFile(path: string): unknown {

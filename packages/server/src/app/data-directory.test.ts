@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -32,6 +40,65 @@ describe('the data directory', () => {
     assert.equal(other.stdout.trim(), 'in-use', other.stderr);
     first.close();
     openDataDirectory(root).close();
+  });
+
+  test('is refused with the way out when its format file is damaged or gone', () => {
+    openDataDirectory(root).close();
+    for (const text of ['', 'null', '{"form', '\u0000\u0001', '{"format": "1"}', '{"format": 0}']) {
+      writeFileSync(join(root, 'format.json'), text);
+      assert.throws(() => openDataDirectory(root), {
+        code: 'data-directory',
+        message: /not a format file/,
+        hint: /Restore it/,
+      });
+    }
+    rmSync(join(root, 'format.json'));
+    writeFileSync(join(root, 'meta.db'), 'x');
+    assert.throws(() => openDataDirectory(root), {
+      code: 'data-directory',
+      message: /format\.json is missing/,
+    });
+  });
+
+  test('is refused when the names of what it holds are lost', () => {
+    openDataDirectory(root).close();
+    openDataDirectory(root).close();
+    writeFileSync(join(root, 'journal', '0000000001.seg'), 'records');
+    for (const lose of [() => {}, () => writeFileSync(join(root, 'meta.db'), '')]) {
+      lose();
+      assert.throws(() => openDataDirectory(root), {
+        code: 'data-directory',
+        message: /meta\.db is missing or empty, though journal/,
+        hint: /Restore it/,
+      });
+    }
+    writeFileSync(join(root, 'meta.db'), 'names');
+    openDataDirectory(root).close();
+  });
+
+  test('is refused with the reason where nothing can be made', () => {
+    const file = join(root, 'file');
+    writeFileSync(file, '');
+    // Nothing can be made in /proc, not even by root.
+    for (const place of [
+      file,
+      join(file, 'data'),
+      ...(existsSync('/proc/self') ? ['/proc/none/data'] : []),
+    ]) {
+      assert.throws(() => openDataDirectory(place), {
+        code: 'data-directory',
+        message: /can't be created/,
+        hint: /--data/,
+      });
+    }
+    const used = join(root, 'used', 'data');
+    openDataDirectory(used).close();
+    rmSync(join(used, 'journal'), { recursive: true });
+    writeFileSync(join(used, 'journal'), '');
+    assert.throws(() => openDataDirectory(used), { code: 'data-directory', message: /can't be used/ });
+    rmSync(join(used, 'lock'));
+    mkdirSync(join(used, 'lock'));
+    assert.throws(() => openDataDirectory(used), { code: 'data-directory', message: /can't be used/ });
   });
 
   test('is refused when a newer version wrote it, and left as it was', () => {

@@ -6,6 +6,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -13,10 +14,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { takeProcessLock } from '../adapters/process-lock/index.ts';
+import { PlatformError } from '../base/errors.ts';
 import { AppError } from './errors.ts';
 
 export const FORMAT_VERSION = 1;
@@ -48,13 +51,30 @@ export interface OpenOptions {
   readonly migrations?: ReadonlyMap<number, FormatMigration>;
 }
 
-/** Creates or opens the directory and locks it for this process. Rejects with `in-use` or `data-directory`. */
+/** Creates or opens the directory and locks it for this process. Throws `in-use` or `data-directory`. */
 export function openDataDirectory(root: string, options: OpenOptions = {}): DataDirectory {
+  try {
+    return open(root, options);
+  } catch (cause) {
+    if (cause instanceof PlatformError || !(cause instanceof Error) || !('code' in cause)) throw cause;
+    throw new AppError({
+      code: 'data-directory',
+      message: `the data directory ${root} can't be used: ${cause.message}`,
+      hint: 'Make sure that this user may write there and that the disk has room, or name another directory with --data.',
+      cause,
+    });
+  }
+}
+
+function open(root: string, options: OpenOptions): DataDirectory {
   makeRoot(root);
+  // Before the lock, which is a file already.
+  refuseForeign(root);
   const lock = takeProcessLock(join(root, 'lock'));
   if (lock === undefined) throw inUse(root);
   try {
     bringForward(root, options.version ?? FORMAT_VERSION, options.migrations ?? MIGRATIONS);
+    refuseLostNames(root);
   } catch (error) {
     lock.release();
     throw error;
@@ -97,7 +117,7 @@ export function writeFileDurably(path: string, text: string): void {
 
 function makeRoot(root: string): void {
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeDirectory(root);
   } catch (cause) {
     throw new AppError({
       code: 'data-directory',
@@ -108,14 +128,24 @@ function makeRoot(root: string): void {
   }
 }
 
+/** With its parents. Node's own `recursive` never returns where the system has no directory to be made, as in /proc. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+}
+
 function bringForward(root: string, version: number, migrations: ReadonlyMap<number, FormatMigration>): void {
   const file = join(root, 'format.json');
   const write = (format: number) => writeFileDurably(file, `${JSON.stringify({ format })}\n`);
   let found = readFormat(file);
-  if (found === undefined) {
-    refuseForeign(root);
-    return write(version);
-  }
+  if (found === undefined) return write(version);
   if (found > version) {
     throw new AppError({
       code: 'data-directory',
@@ -133,14 +163,38 @@ function bringForward(root: string, version: number, migrations: ReadonlyMap<num
 
 /** A directory with somebody's files in it and no format file is not a data directory, nor may it become one. */
 function refuseForeign(root: string): void {
-  const foreign = readdirSync(root).find((name) => !OWN_BEFORE_FORMAT.has(name));
+  const names = readdirSync(root);
+  if (names.includes('format.json')) return;
+  const foreign = names.find((name) => !OWN_BEFORE_FORMAT.has(name));
   if (foreign === undefined) return;
+  if (names.includes('meta.db') && names.includes('journal')) {
+    throw new AppError({
+      code: 'data-directory',
+      message: `${join(root, 'format.json')} is missing, which says how the data beside it are laid out`,
+      hint: RESTORE_FORMAT,
+    });
+  }
   throw new AppError({
     code: 'data-directory',
     message: `${root} holds files that are not of Sluice, such as ${foreign}`,
     hint: 'Name an empty or new directory with --data.',
   });
 }
+
+/** Names are made before any record or table: an empty store beside those was lost, and a start would begin another. */
+function refuseLostNames(root: string): void {
+  const at = (name: string) => join(root, name);
+  if (existsSync(at('meta.db')) && statSync(at('meta.db')).size > 0) return;
+  const left = ['journal', 'lake'].find((name) => existsSync(at(name)) && readdirSync(at(name)).length > 0);
+  if (left === undefined) return;
+  throw new AppError({
+    code: 'data-directory',
+    message: `${at('meta.db')} is missing or empty, though ${left} holds data whose names were in it`,
+    hint: 'Restore it from a copy, with meta.db-wal if there is one; or start on a new directory with --data.',
+  });
+}
+
+const RESTORE_FORMAT = `Restore it from a copy; this version of Sluice writes {"format":${FORMAT_VERSION}}.`;
 
 /** What a start that was killed before `format.json` leaves. */
 const OWN_BEFORE_FORMAT = new Set(['lock', 'lock-journal', 'format.json.new']);
@@ -153,12 +207,23 @@ function readFormat(file: string): number | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-  const format: unknown = (JSON.parse(text) as { format?: unknown }).format;
+  const format = formatIn(text);
   if (typeof format === 'number' && Number.isInteger(format) && format >= 1) return format;
   throw new AppError({
     code: 'data-directory',
-    message: `${file} is not a format file of Sluice: ${text.trim()}`,
+    message: `${file} is not a format file of Sluice: ${JSON.stringify(text.slice(0, SHOWN_CHARS_MAX))}`,
+    hint: RESTORE_FORMAT,
   });
+}
+
+const SHOWN_CHARS_MAX = 80;
+
+function formatIn(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { format?: unknown } | null)?.format;
+  } catch {
+    return undefined;
+  }
 }
 
 function inUse(root: string): AppError {

@@ -52,6 +52,20 @@ async function startServer(...args: string[]) {
   return { child, lines, url: lines[0]?.replace('ready ', '') ?? '' };
 }
 
+test('every environment setting of the server is in the help of start and in its table', async () => {
+  const sources = ['../app/config.ts', '../app/server.ts'].map((file) =>
+    readFileSync(new URL(file, import.meta.url), 'utf8'),
+  );
+  const names = new Set(sources.join('').match(/SLUICE_[A-Z][A-Z_]*/g));
+  assert.ok(names.has('SLUICE_MASTER_KEY_PASSPHRASE') && names.has('SLUICE_CONFIG'));
+  const { out } = await sluice(['start', '--help']);
+  const table = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8');
+  for (const name of names) {
+    assert.ok(out.includes(name), `${name} in the help`);
+    assert.ok(table.includes(`\`${name}\``), `${name} in the table`);
+  }
+});
+
 describe('a running server', () => {
   const data = join(root, 'data');
   let server: Awaited<ReturnType<typeof startServer>>;

@@ -82,8 +82,15 @@ function addStart(program: Command): void {
       'after',
       `
 Prints "ready <url>" when it serves; logs go to standard error. SIGTERM or ^C drains and stops, a second one stops at
-once. The first start creates a root key, which "sluice env" prints. Settings come from flags, then SLUICE_DATA,
-SLUICE_PORT, SLUICE_HOST, SLUICE_DEV, SLUICE_LOG_LEVEL, then the file of --config or SLUICE_CONFIG.
+once. The first start creates a root key, which "sluice env" prints. Settings come from flags, then the environment,
+then the file of --config or SLUICE_CONFIG, then the defaults (docs/configuration.md).
+
+Environment:
+  SLUICE_DATA, SLUICE_PORT, SLUICE_HOST, SLUICE_DEV, SLUICE_LOG_LEVEL        as the flags
+  SLUICE_MQTT_PORT, SLUICE_MQTT_CERT, SLUICE_MQTT_KEY, SLUICE_CONFIG         as the flags
+  SLUICE_ACCOUNT                12 digits: the account in ARNs (default: 000000000000)
+  SLUICE_LIMITS                 aws: hold streams to the quotas of Amazon Kinesis (default: off)
+  SLUICE_MASTER_KEY_PASSPHRASE  encrypts the master keys of encrypted streams at rest (docs/data-directory.md)
 ${examples([
   ['sluice start', 'keep everything in ./.sluice'],
   ['sluice start --data /var/lib/sluice --host 0.0.0.0', 'serve other machines (signatures are verified)'],

@@ -24,6 +24,9 @@ export interface Migration {
   readonly sql: readonly string[];
 }
 
-/** `storage-full`: nothing of the transaction was kept; the same again succeeds once there is space. */
-export type MetaStoreErrorCode = 'newer-version' | 'storage-full' | 'closed';
+/**
+ * `storage-full`: nothing of the transaction was kept; the same again succeeds once there is space.
+ * `damaged`: the store can't be read or written, now or in part.
+ */
+export type MetaStoreErrorCode = 'newer-version' | 'storage-full' | 'damaged' | 'closed';
 export class MetaStoreError extends PlatformError<MetaStoreErrorCode> {}

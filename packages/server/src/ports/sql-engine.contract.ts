@@ -17,7 +17,10 @@ export interface SqlEngineFixture {
 /** What every SqlEngine promises. The fixture is made before and ended after by the caller. */
 export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture): void {
   describe(`SqlEngine contract: ${name}`, () => {
-    const run = async (sql: string, options: { signal?: AbortSignal; resultBytesMax?: number } = {}) => {
+    const run = async (
+      sql: string,
+      options: { signal?: AbortSignal; resultBytesMax?: number; smallBytesMax?: number } = {},
+    ) => {
       const { engine, directory, numbers } = fixture();
       const { signal } = options;
       const resultFile = join(directory, `${randomUUID()}.csv`);
@@ -28,6 +31,7 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
         tables: analysis.tables.length > 0 ? [numbers] : [],
         resultFile,
         resultBytesMax: options.resultBytesMax ?? 1e9,
+        smallBytesMax: options.smallBytesMax ?? 0,
         ...(signal && { signal }),
       });
       return { ...result, resultFile };
@@ -61,6 +65,33 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
       assert.deepEqual((await read(resultFile, 10_000, 5)).rows, []);
       assert.equal((await read(resultFile, 0, 1_000, 50)).rows.length < 30, true);
       assert.equal((await read(resultFile, 0, 1_000, 0)).rows.length, 1);
+    });
+
+    test('gives a small result back, page by page like one in a file', async () => {
+      const { engine } = fixture();
+      const sql = "SELECT n, nullif(name, '7') AS name FROM numbers WHERE n < 20 ORDER BY n";
+      const file = await run(sql);
+      assert.equal(file.small, undefined);
+      const { small, rows, sizeBytes } = await run(sql, { smallBytesMax: file.sizeBytes });
+      assert.deepEqual([small?.rows, rows, sizeBytes], [20, 20, file.sizeBytes]);
+      const kept = JSON.parse(JSON.stringify(small)) as NonNullable<typeof small>;
+      const pages = [
+        [0, 20, 1e6],
+        [0, 3, 1e6],
+        [6, 5, 1e6],
+        [18, 10, 1e6],
+        [20, 10, 1e6],
+        [0, 20, 7],
+        [0, 20, 0],
+      ] as const;
+      for (const [firstRow, rowsMax, bytesMax] of pages) {
+        assert.deepEqual(
+          await engine.readResult({ resultFile: '/gone', small: kept, firstRow, rowsMax, bytesMax }),
+          await read(file.resultFile, firstRow, rowsMax, bytesMax),
+        );
+      }
+      const above = await run(sql, { smallBytesMax: file.sizeBytes - 1 });
+      assert.equal(above.small, undefined);
     });
 
     test('runs statements beside one another', async () => {
@@ -134,6 +165,7 @@ export function sqlEngineContract(name: string, fixture: () => SqlEngineFixture)
       ];
       await engine.writeResult({
         resultFile,
+        smallBytesMax: 0,
         columns: ['x', 'y'].map((name) => ({ name, type: 'string' })),
         rows,
       });

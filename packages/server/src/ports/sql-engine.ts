@@ -15,7 +15,10 @@ export interface SqlEngine {
    * where none is known. Never more than is sure.
    */
   conditions(request: PlanRequest): Promise<(Condition | undefined)[]>;
-  /** Runs the statement and writes its rows to `resultFile`, durable on return; after a failure there is no such file. */
+  /**
+   * Runs the statement and writes its rows to `resultFile`; after a failure there is no such file. On return the file
+   * is durable, unless the whole result is given back as `small`: then it's the caller who keeps it.
+   */
   run(request: RunRequest): Promise<WrittenResult>;
   /** Writes rows that the caller made, in the form of `run`. */
   writeResult(request: WriteResultRequest): Promise<WrittenResult>;
@@ -107,6 +110,8 @@ export interface RunRequest {
   readonly tables: readonly TableView[];
   readonly resultFile: string;
   readonly resultBytesMax: number;
+  /** Results of up to this many bytes, as in the file, are given back as `small`. */
+  readonly smallBytesMax: number;
   readonly signal?: AbortSignal;
 }
 
@@ -145,16 +150,30 @@ export interface WrittenResult {
   readonly sizeBytes: number;
   /** Of the statement and the writing of its rows. */
   readonly engineMs: number;
+  /** The whole result, whose file is not durable. */
+  readonly small?: SmallResult;
+}
+
+/** Means something to `readResult` alone; JSON. */
+export interface SmallResult {
+  readonly columns: readonly EngineColumn[];
+  readonly rows: number;
+  /** What the file holds. */
+  readonly text: string;
 }
 
 export interface WriteResultRequest {
   readonly resultFile: string;
+  /** As for `run`. */
+  readonly smallBytesMax: number;
   readonly columns: readonly EngineColumn[];
   readonly rows: readonly (readonly (string | undefined)[])[];
 }
 
 export interface ReadResultRequest {
   readonly resultFile: string;
+  /** What was given back in place of a durable file, which is then not looked at. */
+  readonly small?: SmallResult;
   /** From 0. */
   readonly firstRow: number;
   readonly rowsMax: number;

@@ -22,6 +22,7 @@ import { storeAt } from '../../testing/store-at.ts';
 import { appendRows } from '../../write/append.ts';
 import { autoCompact } from '../auto-compaction.ts';
 import { optimize } from '../optimize/optimize.ts';
+import { restore } from '../restore.ts';
 import { vacuum } from '../vacuum/vacuum.ts';
 
 /** What the race's table is like; the test relies on it as well. */
@@ -37,10 +38,14 @@ type Step = (context: TableContext, name: string) => Promise<void>;
 
 /** Commits of others between two changes of the table's metadata, which send all others back to the beginning. */
 const COMMITS_PER_CHANGE = 12;
+/** Commits of others between two restores, each of which takes some of them back. */
+const COMMITS_PER_RESTORE = 20;
+/** Versions that a restore goes back, at most. */
+const RESTORE_STEPS_MAX = 4;
 const COLUMNS_ADDED_MAX = 20;
 const POLL_MS = 50;
 
-/** The versions at which the metadata was last changed, by this process. */
+/** The version at which the metadata was last changed, or the table restored, by this process. */
 let changedAt = 0;
 
 function rowsOf(writer: string, batch: number): Record<string, unknown>[] {
@@ -100,6 +105,17 @@ const ROLES: Readonly<Record<string, Step>> = {
     const columns = schema.fields.length;
     await setProperties(context, { 'race.version': String(version) });
     if (columns < COLUMNS_ADDED_MAX) await addColumns(context, [field(`added ${columns}`, 'long')]);
+    changedAt = version;
+  },
+  async restore(context) {
+    const { version } = await context.refresh();
+    if (version < changedAt + COMMITS_PER_RESTORE) {
+      await delay(POLL_MS);
+      return;
+    }
+    // Only where no vacuum can take the old files before the restore has committed.
+    const old = await context.stateAt(version - RESTORE_STEPS_MAX);
+    if (old.timestampMs > context.now() - RETENTION_MS / 3) await restore(context, { version: old.version });
     changedAt = version;
   },
 };

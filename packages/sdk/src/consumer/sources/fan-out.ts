@@ -6,6 +6,7 @@ import {
   SubscribeToShardCommand,
   type SubscribeToShardEvent,
 } from '@aws-sdk/client-kinesis';
+import { type Bound, within } from '../bounded-wait.ts';
 import { backoffMs } from '../core/pace.ts';
 import { ConsumerError } from '../errors.ts';
 import {
@@ -28,18 +29,21 @@ export async function registerFanOut(
   { client, stream, clock, limits, random }: SourceParts,
   consumerName: string,
 ): Promise<string> {
-  const { StreamDescriptionSummary } = await client.send(
-    new DescribeStreamSummaryCommand({ StreamName: stream }),
+  const bound = { what: `Registering the consumer "${consumerName}"`, msMax: limits.callMsMax };
+  const { StreamDescriptionSummary } = await within(bound, (abortSignal) =>
+    client.send(new DescribeStreamSummaryCommand({ StreamName: stream }), { abortSignal }),
   );
   const names = { StreamARN: StreamDescriptionSummary!.StreamARN!, ConsumerName: consumerName };
   const backoff = { baseMs: limits.retryMsMin, capMs: 1_000 };
   for (let looks = 0; looks < LOOKS_MAX; looks++) {
     try {
-      const { ConsumerDescription } = await client.send(new DescribeStreamConsumerCommand(names));
+      const { ConsumerDescription } = await within(bound, (abortSignal) =>
+        client.send(new DescribeStreamConsumerCommand(names), { abortSignal }),
+      );
       if (ConsumerDescription?.ConsumerStatus === 'ACTIVE') return ConsumerDescription.ConsumerARN!;
     } catch (error) {
       const failure = failureOf(error);
-      if (failure === 'not-found') await register(client, names);
+      if (failure === 'not-found') await register(client, names, bound);
       else if (failure !== 'throttled') throw error;
     }
     await clock.sleep(backoffMs(backoff, looks, random));
@@ -54,9 +58,12 @@ export async function registerFanOut(
 async function register(
   client: KinesisClient,
   names: { readonly StreamARN: string; readonly ConsumerName: string },
+  bound: Bound,
 ): Promise<void> {
   try {
-    await client.send(new RegisterStreamConsumerCommand(names));
+    await within(bound, (abortSignal) =>
+      client.send(new RegisterStreamConsumerCommand(names), { abortSignal }),
+    );
   } catch (error) {
     if (failureOf(error) !== 'throttled') throw error;
   }
@@ -98,7 +105,7 @@ async function* follow(
       if (failures++ === 0) continue;
     } catch (error) {
       if (signal.aborted) return;
-      if (await isGoneAfter(error, shardId, parts)) {
+      if (await isGoneAfter(error, { shardId, signal }, parts)) {
         yield GONE;
         return;
       }
@@ -107,8 +114,9 @@ async function* follow(
   }
 }
 
+/** Throws when it can't be had, and when it falls silent; its connection is closed when nobody goes on. */
 async function* subscription(
-  { client }: SourceParts,
+  { client, limits }: SourceParts,
   { consumerArn, shardId, from, signal }: Followed,
 ): AsyncGenerator<SubscribeToShardEvent, void, undefined> {
   const start = { sequenceNumber: undefined, timestamp: undefined, ...startingPosition(from) };
@@ -117,23 +125,21 @@ async function* subscription(
     ShardId: shardId,
     StartingPosition: { Type: start.type, SequenceNumber: start.sequenceNumber, Timestamp: start.timestamp },
   });
-  const { EventStream } = await client.send(command, { abortSignal: signal });
-  const events = EventStream![Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<undefined>();
-  const abort = (): void => aborted.resolve(undefined);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
+  const closing = new AbortController();
+  const what = `The subscription to ${shardId}`;
   try {
+    const { EventStream } = await within({ what, msMax: limits.callMsMax, signal }, (abortSignal) => {
+      abortSignal.addEventListener('abort', () => closing.abort(), { once: true });
+      return client.send(command, { abortSignal: closing.signal });
+    });
+    const events = EventStream![Symbol.asyncIterator]();
     for (;;) {
-      const next = events.next();
-      next.catch(() => {});
-      const got = await Promise.race([next, aborted.promise]);
-      if (got === undefined || got.done === true) return;
+      const got = await within({ what, msMax: limits.silenceMsMax, signal }, () => events.next());
+      if (got.done === true) return;
       if (got.value.SubscribeToShardEvent !== undefined) yield got.value.SubscribeToShardEvent;
     }
   } finally {
-    signal.removeEventListener('abort', abort);
-    // Closes the connection's stream; it resolves only after what is under way, which may be never.
-    void events.return?.().catch(() => {});
+    // Not the iterator's `return`: it waits for what is under way, which may be never.
+    closing.abort();
   }
 }

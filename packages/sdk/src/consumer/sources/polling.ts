@@ -1,4 +1,5 @@
 import { GetRecordsCommand, GetShardIteratorCommand, type GetRecordsOutput } from '@aws-sdk/client-kinesis';
+import { within } from '../bounded-wait.ts';
 import { backoffMs, INITIAL_PACE, paceAfterRead, paceAfterThrottling } from '../core/pace.ts';
 import {
   type Fetched,
@@ -38,11 +39,12 @@ async function* poll(
     try {
       iterator ??= await iteratorAt(parts, { shardId, from: position, signal });
       const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: limits.recordsMax });
-      answer = await parts.client.send(command, { abortSignal: signal });
+      const bound = { what: `GetRecords of ${shardId}`, msMax: limits.callMsMax, signal };
+      answer = await within(bound, (abortSignal) => parts.client.send(command, { abortSignal }));
       failures = 0;
     } catch (error) {
       if (signal.aborted) return;
-      if (await isGoneAfter(error, shardId, parts)) {
+      if (await isGoneAfter(error, { shardId, signal }, parts)) {
         yield GONE;
         return;
       }
@@ -68,7 +70,7 @@ async function* poll(
 }
 
 async function iteratorAt(
-  { client, stream }: SourceParts,
+  { client, stream, limits }: SourceParts,
   { shardId, from, signal }: Polled,
 ): Promise<string> {
   const { type, sequenceNumber, timestamp } = {
@@ -83,6 +85,7 @@ async function iteratorAt(
     StartingSequenceNumber: sequenceNumber,
     Timestamp: timestamp,
   });
-  const { ShardIterator } = await client.send(command, { abortSignal: signal });
+  const bound = { what: `GetShardIterator of ${shardId}`, msMax: limits.callMsMax, signal };
+  const { ShardIterator } = await within(bound, (abortSignal) => client.send(command, { abortSignal }));
   return ShardIterator!;
 }

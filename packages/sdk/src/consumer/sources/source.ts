@@ -31,7 +31,7 @@ export interface SourceParts {
   readonly limits: ConsumerLimits;
   readonly report: Report;
   /** Whether the stream is there and the shard isn't in it; rejects when that can't be said. */
-  readonly isGone: (shardId: string) => Promise<boolean>;
+  readonly isGone: (shardId: string, signal: AbortSignal) => Promise<boolean>;
 }
 
 export type Position = Exclude<Checkpoint, { kind: 'end' }>;
@@ -76,12 +76,12 @@ export const GONE: Fetched = { records: [], millisBehindLatest: undefined, isEnd
 /** Reports a failed read and says whether the shard is gone, which is reported too. */
 export async function isGoneAfter(
   error: unknown,
-  shardId: string,
+  { shardId, signal }: { readonly shardId: string; readonly signal: AbortSignal },
   { isGone, report }: SourceParts,
 ): Promise<boolean> {
   const failure = failureOf(error);
   if (failure === 'not-found') {
-    const gone = await isGone(shardId).catch(() => false);
+    const gone = await isGone(shardId, signal).catch(() => false);
     if (gone) {
       report({ kind: 'shard-gone', shardId });
       return true;

@@ -74,12 +74,23 @@ async function runUnchecked(
   on = engine,
 ): Promise<string> {
   const resultFile = join(results, `${randomUUID()}.csv`);
-  await on.run({ kind: 'rows', unnamed: [], sql, database: 's', tables, resultFile, resultBytesMax: 1e8 });
+  await on.run({
+    kind: 'rows',
+    unnamed: [],
+    sql,
+    database: 's',
+    tables,
+    resultFile,
+    resultBytesMax: 1e8,
+    smallBytesMax: 0,
+  });
   return readFileSync(resultFile, 'utf8');
 }
 
 const VALUES: readonly (readonly [sql: string, type: string, text: string | undefined])[] = [
   ['true', 'boolean', 'true'],
+  ['row(7)', 'row', '{field0=7}'],
+  ["[struct_pack(a := 1, b := 'x')]", 'array', '[{a=1, b=x}]'],
   ['1::TINYINT', 'tinyint', '1'],
   ['1::SMALLINT', 'smallint', '1'],
   ['42', 'integer', '42'],
@@ -115,6 +126,45 @@ const VALUES: readonly (readonly [sql: string, type: string, text: string | unde
   ["{'a': 1, 'b': {'c': [1.5::DOUBLE]}}", 'row', '{a=1, b={c=[1.5]}}'],
 ];
 
+test('a row of several fields without names is refused, wherever it is', async () => {
+  for (const sql of ["SELECT row(1, 'a')", "SELECT [row(1, 'a')]", "SELECT map([1], [row(1, 'a')])"])
+    await assert.rejects(runUnchecked(sql, []), { code: 'refused', message: /fields have no names/ });
+});
+
+test('a number beyond the doubles is refused by name', async () => {
+  await assert.rejects(engine.analyse({ sql: 'SELECT 1e400', catalogs: [] }), {
+    code: 'refused',
+    message: /number in the statement is out of range/,
+  });
+});
+
+test('a damaged file is told as such, with the way out', async () => {
+  const file = join(lake, 'damaged.parquet');
+  const text = `SELECT 'text ' || range AS t FROM range(5000)`;
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(`COPY (${text}) TO '${file}' (FORMAT parquet)`);
+  connection.disconnectSync();
+  const whole = readFileSync(file);
+  const damages: readonly ((bytes: Buffer) => Buffer)[] = [
+    (bytes) => bytes.fill(0xff, 100, 400),
+    (bytes) => bytes.subarray(0, bytes.length - 20),
+    (bytes) => bytes.fill(0, bytes.length - 4),
+    // The engine doesn't say whose footer it is.
+    (bytes) => bytes.fill(0xff, bytes.length - 60, bytes.length - 8),
+    () => Buffer.alloc(0),
+  ];
+  for (const [at, damage] of damages.entries()) {
+    const path = join(lake, `damaged-${at}.parquet`);
+    writeFileSync(path, damage(Buffer.from(whole)));
+    const view = { database: 's', name: 'numbers', sql: `SELECT * FROM read_parquet(['${path}'])` };
+    await assert.rejects(
+      runUnchecked('SELECT max(t) FROM numbers', [view]),
+      { message: at === 3 ? /^DATA_FILE_DAMAGED/ : /^DATA_FILE_DAMAGED: .*damaged-\d/, hint: /Restore/ },
+      `damage ${at}`,
+    );
+  }
+});
+
 describe('values as Athena prints them', () => {
   for (const [sql, type, expected] of VALUES) {
     test(sql, async () => {
@@ -126,6 +176,7 @@ describe('values as Athena prints them', () => {
         tables: [],
         resultFile,
         resultBytesMax: 1e6,
+        smallBytesMax: 0,
       });
       assert.deepEqual(columns, [{ name: '_col0', type }]);
       const { rows } = await engine.readResult({ resultFile, firstRow: 0, rowsMax: 1, bytesMax: 1e6 });
@@ -262,7 +313,14 @@ describe('attacks', () => {
     });
     const resultFile = join(results, `${randomUUID()}.csv`);
     const analysis = await engine.analyse({ sql: 'EXPLAIN ANALYZE SELECT * FROM numbers', catalogs: [] });
-    await engine.run({ ...analysis, database: 's', tables: [numbers], resultFile, resultBytesMax: 1e6 });
+    await engine.run({
+      ...analysis,
+      database: 's',
+      tables: [numbers],
+      resultFile,
+      resultBytesMax: 1e6,
+      smallBytesMax: 0,
+    });
     const plan = readFileSync(resultFile, 'utf8');
     assert.match(plan, /READ_PARQUET|TABLE_SCAN/);
     assert.doesNotMatch(plan, /statement_[0-9a-f]|lake|numbers\.parquet/);
@@ -314,7 +372,14 @@ describe('the process of the engine', () => {
       await runUnchecked('SELECT 1 AS one', [], other);
       const [before, abort] = [newestChild(), new AbortController()];
       process.kill(before, 'SIGSTOP');
-      const request = { kind: 'rows', unnamed: [], sql: ENDLESS, tables: [], resultBytesMax: 1e6 } as const;
+      const request = {
+        kind: 'rows',
+        unnamed: [],
+        sql: ENDLESS,
+        tables: [],
+        resultBytesMax: 1e6,
+        smallBytesMax: 0,
+      } as const;
       const running = other.run({ ...request, resultFile: join(results, 'stuck.csv'), signal: abort.signal });
       await clock.sleep(1);
       abort.abort();

@@ -8,6 +8,7 @@ export function toSqlError(error: unknown, hidden: readonly string[]): SqlError 
   if (error instanceof SqlError) return error;
   if (isFull(error)) return full(error);
   const raw = error instanceof Error ? error.message : String(error);
+  if (DAMAGED_FILE.test(raw)) return damaged(raw, error, hidden);
   const code = codeOf(raw);
   const message = MESSAGES[code] ?? clean(raw, hidden);
   const hint = HINTS[code];
@@ -24,6 +25,20 @@ const HINTS: Partial<Record<SqlErrorCode, string>> = {
   'out-of-memory': 'Read fewer rows or columns, group by fewer values, or raise the memory limit.',
   'temporary-space': 'Sort or join fewer rows, or raise the limit of temporary space.',
 };
+
+/** Parquet files are read by Sluice's own views alone, so whatever doesn't decode is no fault of the statement. */
+const DAMAGED_FILE =
+  /^Invalid Input Error: Failed to read file "|No magic bytes found at end of file|too small to be a Parquet file|^Invalid Error: (?:TProtocolException|Variable-length int|don't know what type|No more data)/;
+
+function damaged(raw: string, cause: unknown, hidden: readonly string[]): SqlError {
+  const file = /[^"'\s]+\.parquet/.exec(clean(raw, hidden))?.[0];
+  return new SqlError({
+    code: 'failed',
+    message: `DATA_FILE_DAMAGED: a file of a table can't be read${file === undefined ? '' : `: ${file}`}`,
+    hint: 'Restore the file from a copy, or the table to a version without it ("sluice table history" and "sluice table restore").',
+    cause,
+  });
+}
 
 function codeOf(message: string): SqlErrorCode {
   if (/^INTERRUPT Error|\bInterrupted!/.test(message)) return 'cancelled';

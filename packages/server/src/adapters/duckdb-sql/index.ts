@@ -67,8 +67,8 @@ export function createDuckDbSql(options: DuckDbSqlOptions): SqlEngine {
       const found = await (await warm()).call('conditions', { sql, database, tables }, signal);
       return found.map((condition) => condition ?? undefined);
     },
-    async run({ signal, kind, sql, unnamed, database, tables, resultFile, resultBytesMax }) {
-      const request = { kind, sql, unnamed, database, tables, resultFile, resultBytesMax };
+    async run({ signal, kind, sql, unnamed, database, tables, resultFile, resultBytesMax, smallBytesMax }) {
+      const request = { kind, sql, unnamed, database, tables, resultFile, resultBytesMax, smallBytesMax };
       const process = await warm();
       try {
         return await process.call('run', request, signal);
@@ -78,13 +78,13 @@ export function createDuckDbSql(options: DuckDbSqlOptions): SqlEngine {
         throw error;
       }
     },
-    async writeResult({ resultFile, columns, rows }) {
+    async writeResult({ resultFile, columns, rows, smallBytesMax }) {
       const start = clock.monotonicMs();
       try {
         const writer = await ResultWriter.create(
           resultFile,
           columns.map(({ name }) => name),
-          Number.MAX_SAFE_INTEGER,
+          { bytesMax: Number.MAX_SAFE_INTEGER, smallBytesMax },
         );
         try {
           for (const row of rows) await writer.add(csvRow(row));

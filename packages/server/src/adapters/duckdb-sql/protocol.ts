@@ -1,11 +1,11 @@
 /** Messages between the server and the process that runs users' SQL. */
 import type {
   Condition,
-  EngineColumn,
   SqlErrorCode,
   StatementAnalysis,
   TableShape,
   TableView,
+  WrittenResult,
 } from '../../ports/sql-engine.ts';
 
 export interface EngineSettings {
@@ -38,8 +38,9 @@ export interface Operations {
       tables: readonly TableView[];
       resultFile: string;
       resultBytesMax: number;
+      smallBytesMax: number;
     };
-    response: { columns: EngineColumn[]; rows: number; sizeBytes: number; engineMs: number };
+    response: WrittenResult;
   };
 }
 

@@ -1,5 +1,10 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
-import { SqlError, type ReadResultRequest, type ResultRows } from '../../ports/sql-engine.ts';
+import {
+  SqlError,
+  type ReadResultRequest,
+  type ResultRows,
+  type SmallResult,
+} from '../../ports/sql-engine.ts';
 import { BLOCK_ROWS, CsvRows, metadataFile, type ResultMetadata } from './result-format.ts';
 
 const PIECE_BYTES = 65_536;
@@ -9,7 +14,8 @@ const METADATA_KEPT_MAX = 32;
 export class ResultReader {
   readonly #metadata = new Map<string, ResultMetadata>();
 
-  async read({ resultFile, firstRow, rowsMax, bytesMax }: ReadResultRequest): Promise<ResultRows> {
+  async read({ resultFile, small, firstRow, rowsMax, bytesMax }: ReadResultRequest): Promise<ResultRows> {
+    if (small !== undefined) return readSmall(small, { firstRow, rowsMax, bytesMax });
     const metadata = await this.#metadataOf(resultFile);
     const { columns, rows: rowsTotal } = metadata;
     const count = Math.min(rowsMax, rowsTotal - firstRow);
@@ -41,6 +47,21 @@ export class ResultReader {
   }
 }
 
+function readSmall(
+  { columns, rows: rowsTotal, text }: SmallResult,
+  { firstRow, rowsMax, bytesMax }: Omit<ReadResultRequest, 'resultFile' | 'small'>,
+): ResultRows {
+  // The row before the first is the header.
+  const all = new CsvRows().push(Buffer.from(text), 1 + firstRow + rowsMax).slice(1 + firstRow);
+  let bytes = 0;
+  const beyond = all.findIndex((row) => (bytes += charsOf(row)) > bytesMax);
+  return { columns, rows: beyond < 0 ? all : all.slice(0, Math.max(1, beyond)), rowsTotal };
+}
+
+function charsOf(row: readonly (string | undefined)[]): number {
+  return row.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+}
+
 async function readRows(
   file: FileHandle,
   metadata: ResultMetadata,
@@ -67,7 +88,7 @@ async function readRows(
         skip -= 1;
         continue;
       }
-      const size = row.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+      const size = charsOf(row);
       if (rows.length > 0 && bytes + size > range.bytesMax) return rows;
       rows.push(row);
       bytes += size;

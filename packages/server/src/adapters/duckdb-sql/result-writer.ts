@@ -1,15 +1,21 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SqlError, type EngineColumn } from '../../ports/sql-engine.ts';
+import { SqlError, type EngineColumn, type SmallResult } from '../../ports/sql-engine.ts';
 import { BLOCK_ROWS, csvRow, metadataFile, type ResultMetadata } from './result-format.ts';
 
 const BUFFER_BYTES = 1_048_576;
+
+export interface ResultBounds {
+  readonly bytesMax: number;
+  /** Results of up to this many bytes are given back whole, and their files not synced. */
+  readonly smallBytesMax: number;
+}
 
 /** Writes one result, row by row, holding about a megabyte. The caller ends with `finish` or `discard`. */
 export class ResultWriter {
   readonly #path: string;
   readonly #file: FileHandle;
-  readonly #bytesMax: number;
+  readonly #bounds: ResultBounds;
   readonly #blocks: number[] = [];
   #pending: string[] = [];
   #pendingChars = 0;
@@ -17,14 +23,14 @@ export class ResultWriter {
   #written = 0;
   #rows = 0;
 
-  private constructor(path: string, file: FileHandle, bytesMax: number) {
+  private constructor(path: string, file: FileHandle, bounds: ResultBounds) {
     this.#path = path;
     this.#file = file;
-    this.#bytesMax = bytesMax;
+    this.#bounds = bounds;
   }
 
-  static async create(path: string, names: readonly string[], bytesMax: number): Promise<ResultWriter> {
-    const writer = new ResultWriter(path, await open(path, 'w'), bytesMax);
+  static async create(path: string, names: readonly string[], bounds: ResultBounds): Promise<ResultWriter> {
+    const writer = new ResultWriter(path, await open(path, 'w'), bounds);
     writer.#add(csvRow(names));
     return writer;
   }
@@ -37,13 +43,22 @@ export class ResultWriter {
     return this.#pendingChars >= BUFFER_BYTES ? this.#flush() : undefined;
   }
 
-  /** Durable on return. */
-  async finish(columns: readonly EngineColumn[]): Promise<{ rows: number; sizeBytes: number }> {
+  /** Durable on return, unless it is given back whole. */
+  async finish(
+    columns: readonly EngineColumn[],
+  ): Promise<{ rows: number; sizeBytes: number; small?: SmallResult }> {
+    const rows = this.#rows;
+    if (this.#written === 0 && this.#pendingBytes <= this.#bounds.smallBytesMax) {
+      const text = this.#pending.join('');
+      await this.#flush();
+      await this.#file.close();
+      return { rows, sizeBytes: this.#written, small: { columns, rows, text } };
+    }
     await this.#flush();
     const metadata: ResultMetadata = {
       format: 1,
       columns,
-      rows: this.#rows,
+      rows,
       sizeBytes: this.#written,
       blocks: this.#blocks,
     };
@@ -55,7 +70,7 @@ export class ResultWriter {
       writeSynced(file, JSON.stringify(metadata)),
       syncDirectory(dirname(metadataPath)),
     ]);
-    return { rows: this.#rows, sizeBytes: this.#written };
+    return { rows, sizeBytes: this.#written };
   }
 
   /** Removes what was written. */
@@ -73,10 +88,11 @@ export class ResultWriter {
     this.#pending.push(text);
     this.#pendingChars += text.length;
     this.#pendingBytes += Buffer.byteLength(text);
-    if (this.#written + this.#pendingBytes > this.#bytesMax) {
+    const { bytesMax } = this.#bounds;
+    if (this.#written + this.#pendingBytes > bytesMax) {
       throw new SqlError({
         code: 'result-too-large',
-        message: `the result is larger than ${this.#bytesMax} bytes`,
+        message: `the result is larger than ${bytesMax} bytes`,
         hint: 'Select fewer rows or columns, or aggregate them.',
       });
     }

@@ -28,7 +28,6 @@ const openFile = promisify(open);
 const closeFile = promisify(close);
 const fileStatus = promisify(fstat);
 const truncateFile = promisify(ftruncate);
-const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 const names = promisify(readdir) as (path: string) => Promise<string[]>;
 const makeDirectories = promisify(mkdir) as (path: string, options: { recursive: true }) => Promise<unknown>;
@@ -88,8 +87,10 @@ function file(descriptor: number, path: string): DiskFile {
         throw diskError(path, error);
       }
     },
-    async sync() {
-      await named(path, syncData(descriptor));
+    sync() {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      fdatasync(descriptor, (error) => (error ? reject(diskError(path, error)) : resolve()));
+      return promise;
     },
     read(target, position) {
       return named(path, readAll(descriptor, target, position));

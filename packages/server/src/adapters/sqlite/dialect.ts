@@ -12,10 +12,10 @@ import {
 } from 'kysely';
 import { assert } from '../../base/assert.ts';
 import { MetaStoreError } from '../../ports/meta-store.ts';
+import { toMetaStoreError } from './sqlite-errors.ts';
 
 /** Prepared statements kept for the next run of the same SQL. */
 const STATEMENTS_MAX = 256;
-const SQLITE_FULL = 13;
 
 /**
  * kysely over node:sqlite. One connection, handed out to one statement or transaction after another in the order of
@@ -108,15 +108,7 @@ class SqliteConnection implements DatabaseConnection {
       const { changes, lastInsertRowid } = statement.run(...values);
       return { rows: [], insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes) };
     } catch (error) {
-      throw isFull(error)
-        ? new MetaStoreError({
-            code: 'storage-full',
-            message: 'the disk of the metadata store is full; nothing of the change was kept',
-            retry: 'backoff',
-            hint: 'Free space on the disk that holds the data directory.',
-            cause: error,
-          })
-        : error;
+      throw toMetaStoreError(error, this.#database.location() ?? 'the metadata store');
     }
   }
 
@@ -149,8 +141,4 @@ function toSqlite(value: unknown): SQLInputValue {
 /** Rows as ordinary objects: node:sqlite gives them no prototype. */
 function plain(row: Record<string, SQLOutputValue>): Record<string, SQLOutputValue> {
   return { ...row };
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
 }

@@ -7,6 +7,7 @@ import { CompiledQuery, Kysely } from 'kysely';
 import { assert } from '../../base/assert.ts';
 import { MetaStoreError, type MetaStore, type Migration } from '../../ports/meta-store.ts';
 import { createDialect, insideTransaction } from './dialect.ts';
+import { toMetaStoreError } from './sqlite-errors.ts';
 
 /** Layout of what this adapter itself keeps in the file (the table of migrations). */
 const FORMAT_VERSION = 1;
@@ -17,16 +18,16 @@ interface OwnTables {
   sluice_migrations: { module: string; version: number };
 }
 
-/** Rejects with `newer-version` when the file was written by a version that this one doesn't know. */
+/** Rejects with `newer-version` when the file was written by a version that this one doesn't know, or `damaged`. */
 // oxlint-disable-next-line typescript/require-await
 export async function openSqliteMetaStore(file: string): Promise<MetaStore> {
-  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  const database = openDatabase(file);
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     prepareFormat(database, file);
   } catch (error) {
     database.close();
-    throw error;
+    throw toMetaStoreError(error, file);
   }
   const kysely = new Kysely<OwnTables>({ dialect: createDialect(database) });
 
@@ -53,6 +54,14 @@ export async function openSqliteMetaStore(file: string): Promise<MetaStore> {
       if (database.isOpen) database.close();
     },
   };
+}
+
+function openDatabase(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  } catch (error) {
+    throw toMetaStoreError(error, file);
+  }
 }
 
 function prepareFormat(database: DatabaseSync, file: string): void {

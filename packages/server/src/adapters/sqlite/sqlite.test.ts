@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -33,6 +33,33 @@ describe('SQLite meta store', () => {
     assert.deepEqual(await pragma('synchronous'), { synchronous: 2 });
     assert.deepEqual(await pragma('foreign_keys'), { foreign_keys: 1 });
     await meta.close();
+  });
+
+  it('says of a file that is damaged, or none, which it is', async () => {
+    const path = join(directory, 'damaged.db');
+    const refused = { code: 'damaged', message: /damaged\.db/, hint: /restore/ };
+    writeFileSync(path, Buffer.alloc(4_096, 7));
+    await assert.rejects(openSqliteMetaStore(path), refused);
+    rmSync(path);
+    mkdirSync(path);
+    await assert.rejects(openSqliteMetaStore(path), refused);
+    rmSync(path, { recursive: true });
+    const meta = await openSqliteMetaStore(path);
+    const migrations = [{ version: 1, sql: ['CREATE TABLE t (n integer)'] }];
+    await meta.migrate('m', migrations);
+    await meta.close();
+    const bytes = readFileSync(path);
+    // All pages but the first, which is read when the file is opened.
+    bytes.fill(0xff, 4_096);
+    writeFileSync(path, bytes);
+    await assert.rejects(async () => {
+      const opened = await openSqliteMetaStore(path);
+      try {
+        await opened.migrate('m', migrations);
+      } finally {
+        await opened.close();
+      }
+    }, refused);
   });
 
   it('refuses a file with a newer format and leaves it as it was', async () => {

@@ -270,7 +270,8 @@ test('records of several lines, processed, from the end of what is there', async
   writeFileSync(it.path('app.log'), '[0] old\n');
   const agent = it.agent({
     initialPosition: 'END_OF_FILE',
-    multiLineStartPattern: '^\\[\\d+\\]',
+    // Met at a line's beginning only.
+    multiLineStartPattern: '\\[\\d+\\]',
     dataProcessingOptions: [
       { optionName: 'SINGLELINE' },
       { optionName: 'ADDMETADATA', metadata: { host: 'h' } },
@@ -285,8 +286,8 @@ test('records of several lines, processed, from the end of what is there', async
     }
     await pause(10);
   }
-  appendFileSync(it.path('app.log'), '[1] a\n  at b\n[2] c\n');
-  const expected = ['[1] aat b', '[2] c'].map(
+  appendFileSync(it.path('app.log'), '[1] a\n  at b [9]\n[2] c\n');
+  const expected = ['[1] aat b [9]', '[2] c'].map(
     (data) => `${JSON.stringify({ metadata: { host: 'h' }, data })}\n`,
   );
   assert.deepEqual(await it.until(expected), expected, agent.err());

@@ -15,6 +15,14 @@ function load(value: unknown) {
   return loadAgentConfig(path);
 }
 const flow = { filePattern: '/var/log/app.log*', kinesisStream: 'logs' };
+const processed = (option: object) => ({
+  ...flow,
+  dataProcessingOptions: [{ optionName: 'CSVTOJSON', customFieldNames: ['a', 'b'], ...option }],
+});
+const logged = (option: object) => ({
+  ...flow,
+  dataProcessingOptions: [{ optionName: 'LOGTOJSON', logFormat: 'SYSLOG', ...option }],
+});
 
 test('the file that the Kinesis Agent comes with is taken, but for its metrics', () => {
   const theirs = {
@@ -49,6 +57,11 @@ test('what is unknown, missing or wrong is refused with the file and the place',
     [{ flows: [{ ...flow, initialPosition: 'START' }] }, /initialPosition/],
     [{ flows: [{ ...flow, dataProcessingOptions: [{ optionName: 'GZIP' }] }] }, /dataProcessingOptions\[0\]/],
     [{ flows: [{ ...flow, dataProcessingOptions: [{ optionName: 'CSVTOJSON' }] }] }, /customFieldNames/],
+    [{ flows: [processed({ delimiter: '\\s+' })] }, /stands for a single text/],
+    [{ flows: [processed({ delimiter: '[;,]' })] }, /stands for a single text/],
+    [{ flows: [logged({ matchPattern: '(.*)' })] }, /required with matchPattern/],
+    [{ flows: [logged({ matchPattern: '(a)(b)', customFieldNames: ['a'] })] }, /1 names for the 2 fields/],
+    [{ flows: [logged({ customFieldNames: ['a'] })] }, /1 names for the 5 fields of SYSLOG/],
     [{ flows: [flow, flow] }, /two flows read/],
   ];
   for (const [value, message] of cases) assert.throws(() => load(value), { exitCode: 2, message });

@@ -8,7 +8,9 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CliError, EXIT } from '../exit.ts';
 import { messageOf } from '../connection.ts';
+import { delimiterOf } from './csv.ts';
 import { FLOWS_MAX, SERVICE_LIMITS } from './limits.ts';
+import { FORMATS } from './log-formats.ts';
 
 const fieldNames = z.array(z.string().min(1)).min(1);
 const jsonFormat = z.enum(['COMPACT', 'PRETTYPRINT']).default('COMPACT');
@@ -29,22 +31,62 @@ function problemOfPattern(text: string): string | undefined {
   }
 }
 
+/** Names that don't fit would make every record one that can't be processed. */
+function problemOfNames(given: {
+  readonly logFormat: keyof typeof FORMATS;
+  readonly matchPattern: string | undefined;
+  readonly customFieldNames: readonly string[] | undefined;
+}): string | undefined {
+  const { logFormat, matchPattern, customFieldNames } = given;
+  if (matchPattern !== undefined && customFieldNames === undefined)
+    return 'it is required with matchPattern: a name for each of its groups';
+  if (customFieldNames === undefined) return undefined;
+  const fields = matchPattern === undefined ? FORMATS[logFormat].fields.length : groupsOf(matchPattern);
+  if (fields === undefined || fields === customFieldNames.length) return undefined;
+  return `${customFieldNames.length} names for the ${fields} fields of ${matchPattern === undefined ? logFormat : 'matchPattern'}`;
+}
+
+/** Undefined for what is no regular expression, which is told elsewhere. */
+function groupsOf(text: string): number | undefined {
+  if (problemOfPattern(text) !== undefined) return undefined;
+  return RegExp(`${text}|`).exec('')!.length - 1;
+}
+
 const processing = z.discriminatedUnion('optionName', [
   z.strictObject({ optionName: z.literal('SINGLELINE') }),
   z.strictObject({ optionName: z.literal('ADDBRACKETS') }),
   z.strictObject({
     optionName: z.literal('CSVTOJSON'),
     customFieldNames: fieldNames,
-    delimiter: z.string().min(1).default(','),
+    delimiter: z
+      .string()
+      .min(1)
+      .refine(
+        (text) => delimiterOf(text) !== undefined,
+        'it is a regular expression; only one that stands for a single text is taken, such as ";", "\\t" or "\\|"',
+      )
+      .default(','),
     jsonFormat,
   }),
-  z.strictObject({
-    optionName: z.literal('LOGTOJSON'),
-    logFormat: z.enum(['COMMONAPACHELOG', 'COMBINEDAPACHELOG', 'APACHEERRORLOG', 'SYSLOG', 'RFC3339SYSLOG']),
-    matchPattern: pattern.optional(),
-    customFieldNames: fieldNames.optional(),
-    jsonFormat,
-  }),
+  z
+    .strictObject({
+      optionName: z.literal('LOGTOJSON'),
+      logFormat: z.enum([
+        'COMMONAPACHELOG',
+        'COMBINEDAPACHELOG',
+        'APACHEERRORLOG',
+        'SYSLOG',
+        'RFC3339SYSLOG',
+      ]),
+      matchPattern: pattern.optional(),
+      customFieldNames: fieldNames.optional(),
+      jsonFormat,
+    })
+    .superRefine(({ logFormat, matchPattern, customFieldNames }, context) => {
+      const problem = problemOfNames({ logFormat, matchPattern, customFieldNames });
+      if (problem !== undefined)
+        context.addIssue({ code: 'custom', path: ['customFieldNames'], message: problem });
+    }),
   z.strictObject({
     optionName: z.literal('ADDMETADATA'),
     metadata: z.record(z.string(), z.unknown()),

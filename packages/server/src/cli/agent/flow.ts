@@ -58,7 +58,10 @@ export class Flow {
     this.#process = createProcessor(config.dataProcessingOptions);
     const split: SplitterOptions = {
       startPattern:
-        config.multiLineStartPattern === undefined ? undefined : new RegExp(config.multiLineStartPattern),
+        config.multiLineStartPattern === undefined
+          ? undefined
+          : // At the line's beginning, as in the Kinesis Agent.
+            new RegExp(`^(?:${config.multiLineStartPattern})`),
       skipLines: config.skipHeaderLines,
       recordBytesMax: this.#recordBytesMax,
       terminator: Buffer.from(config.truncatedRecordTerminator),

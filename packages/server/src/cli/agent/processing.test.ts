@@ -25,6 +25,7 @@ test('columns become members; quoted ones may hold the delimiter, absent ones ar
   assert.equal(processed('1,"x, ""y""",\n', option), '{"a":"1","b":"x, \\"y\\"","c":""}\n');
   assert.deepEqual(parsed('1\n', option), { a: '1', b: null, c: null });
   assert.deepEqual(parsed('1\t2', { ...option, delimiter: '\\t' }), { a: '1', b: '2', c: null });
+  assert.deepEqual(parsed('1|2', { ...option, delimiter: '\\|' }), { a: '1', b: '2', c: null });
   assert.equal(processed('"1,2\n', option), '! "1,2\n');
 });
 
@@ -47,7 +48,7 @@ test('log lines become members by their layout', () => {
   assert.deepEqual(parsed(`${common}\n`, log('COMMONAPACHELOG')), fields);
   assert.deepEqual(parsed(`${common} "http://x/" "curl/8"\n`, log('COMBINEDAPACHELOG')), {
     ...fields,
-    referrer: 'http://x/',
+    referer: 'http://x/',
     agent: 'curl/8',
   });
   assert.deepEqual(parsed('Mar  7 16:10:02 host sshd[123]: Accepted key\n', log('SYSLOG')), {
@@ -82,6 +83,8 @@ test('log lines become members by their layout', () => {
   assert.equal(processed('something else\n', log('SYSLOG')), '! something else\n');
   const own = { ...log('SYSLOG'), matchPattern: '^(\\w+)=(\\w+)$', customFieldNames: ['key', 'value'] };
   assert.deepEqual(parsed('a=b\n', own), { key: 'a', value: 'b' });
+  const part = { ...own, matchPattern: '(\\w+)=(\\w+)' };
+  assert.equal(processed('a=b!\n', part), '! a=b!\n', 'all of the record has to meet the pattern');
 });
 
 test('metadata goes around the record, and options follow one another', () => {

@@ -1,5 +1,7 @@
 /** What `dataProcessingOptions` do to a record before it is sent; each result is one line. */
 import type { Processing } from './config.ts';
+import { delimiterOf, splitCsv } from './csv.ts';
+import { FORMATS } from './log-formats.ts';
 
 /** Undefined: the record isn't what the option expects. */
 type Step = (text: string) => string | undefined;
@@ -42,7 +44,7 @@ function stepOf(option: Processing): Step {
 }
 
 function csvToJson(option: Extract<Processing, { optionName: 'CSVTOJSON' }>): Step {
-  const delimiter = option.delimiter === '\\t' ? '\t' : option.delimiter;
+  const delimiter = delimiterOf(option.delimiter)!;
   return (text) => {
     const columns = splitCsv(text, delimiter);
     if (columns === undefined) return undefined;
@@ -51,54 +53,11 @@ function csvToJson(option: Extract<Processing, { optionName: 'CSVTOJSON' }>): St
   };
 }
 
-/** Fields in double quotes may hold the delimiter, line breaks and doubled quotes (RFC 4180). */
-function splitCsv(text: string, delimiter: string): string[] | undefined {
-  const fields: string[] = [];
-  for (let at = 0; ;) {
-    let field: string;
-    if (text[at] === '"') {
-      const match = /"((?:[^"]|"")*)"/y;
-      match.lastIndex = at;
-      const quoted = match.exec(text);
-      if (quoted === null) return undefined;
-      field = quoted[1]!.replaceAll('""', '"');
-      at = match.lastIndex;
-      if (at < text.length && !text.startsWith(delimiter, at)) return undefined;
-    } else {
-      const end = text.indexOf(delimiter, at);
-      field = text.slice(at, end === -1 ? text.length : end);
-      at = end === -1 ? text.length : end;
-    }
-    fields.push(field);
-    if (at >= text.length) return fields;
-    at += delimiter.length;
-  }
-}
-
-const COMMON = String.raw`^(\S+) (\S+) (\S+) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{3}|-) (\d+|-)`;
-const QUOTED = String.raw` "((?:[^"\\]|\\.)*)"`;
-const COMMON_FIELDS = ['host', 'ident', 'authuser', 'datetime', 'request', 'response', 'bytes'];
-const SYSLOG_REST = String.raw` (?:<\d+\.\d+> )?(\S+) ([^\s:\[]+)(?:\[(\d+)\])?: (.*)`;
-const SYSLOG_FIELDS = ['timestamp', 'hostname', 'program', 'processid', 'message'];
-
-/** The layouts by their names in the Kinesis Agent, with its names of fields. */
-const FORMATS = {
-  COMMONAPACHELOG: { pattern: COMMON, fields: COMMON_FIELDS },
-  COMBINEDAPACHELOG: { pattern: COMMON + QUOTED + QUOTED, fields: [...COMMON_FIELDS, 'referrer', 'agent'] },
-  APACHEERRORLOG: {
-    pattern: String.raw`^\[([^\]]+)\] \[(?:(\w*):)?(\w+)\] \[pid (\d+)(?::tid (\d+))?\] \[client:? ([^\]]+)\] (.*)`,
-    fields: ['timestamp', 'module', 'severity', 'processid', 'threadid', 'client', 'message'],
-  },
-  SYSLOG: {
-    pattern: String.raw`^(\w{3}\s+\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d+)?)${SYSLOG_REST}`,
-    fields: SYSLOG_FIELDS,
-  },
-  RFC3339SYSLOG: { pattern: String.raw`^(\d{4}-\d{2}-\d{2}T\S+)${SYSLOG_REST}`, fields: SYSLOG_FIELDS },
-} as const;
-
 function logToJson(option: Extract<Processing, { optionName: 'LOGTOJSON' }>): Step {
   const format = FORMATS[option.logFormat];
-  const pattern = new RegExp(option.matchPattern ?? format.pattern, 's');
+  // All of the record has to meet it, as in the Kinesis Agent.
+  const own = option.matchPattern === undefined ? undefined : `^(?:${option.matchPattern})$`;
+  const pattern = new RegExp(own ?? format.pattern, 's');
   const fields: readonly string[] = option.customFieldNames ?? format.fields;
   return (text) => {
     const match = pattern.exec(text);

@@ -4,6 +4,14 @@ import { terminalOn } from '../terminal/terminal.ts';
 import type { StatusReport } from './report.ts';
 import { renderStatus } from './render.ts';
 
+const AMOUNTS = {
+  inBytes: 0,
+  inRecords: 0,
+  outBytes: 0,
+  outRecords: 0,
+  throttledRecords: 0,
+  throttledReads: 0,
+};
 const terminal = terminalOn({ write: () => undefined }, {});
 const empty: StatusReport = {
   version: '0.1.0',
@@ -22,7 +30,22 @@ const busy: StatusReport = {
     { name: 'query', state: 'failed', reason: 'no memory' },
   ],
   streams: [
-    { name: 'flights', mode: 'PROVISIONED', shards: 4, retentionHours: 24, createdMs: 0, records: 12_000 },
+    {
+      name: 'flights',
+      mode: 'PROVISIONED',
+      shards: 4,
+      openShards: 3,
+      retentionHours: 24,
+      createdMs: 0,
+      records: 12_000,
+      rates: { ...AMOUNTS, inBytes: 1_200_000, inRecords: 450, outBytes: 30_000, windowMs: 12_000 },
+      totals: { ...AMOUNTS, throttledRecords: 120, refusedRecords: 1 },
+      hotShards: 2,
+      hottest: [{ shardId: 'shardId-000000000003', inBytes: 900_000, inRecords: 400 }],
+      oldestArrivalMs: 0,
+      oldestAgeMs: 65_000,
+      readersBehindMs: 0,
+    },
   ],
   deliveries: [
     {
@@ -82,9 +105,12 @@ test('a busy server shows lag, rates and what fails', () => {
     '● edge  ● query failed (no memory)',
     '',
     'Streams',
-    ' stream  │ shards │ records │ per s │ kept',
-    '─────────┼────────┼─────────┼───────┼──────',
-    ' flights │      4 │  12,000 │   500 │  1 d',
+    ' stream  │   shards │ records │ per s │        in │       out │    oldest │ kept',
+    '─────────┼──────────┼─────────┼───────┼───────────┼───────────┼───────────┼──────',
+    ' flights │ 4, 2 hot │  12,000 │   500 │ 1.20 MB/s │ 30.0 kB/s │ 1 min 5 s │  1 d',
+    '  flights: shardId-000000000003 is hot: 900 kB/s, 400 records/s',
+    '  flights: and 1 other hot shard',
+    '  flights: 120 records throttled, 1 record refused since the start',
     '',
     'Consumers',
     ' consumer │ stream  │ subscribed │ waiting │    lag',
@@ -101,5 +127,18 @@ test('a busy server shows lag, rates and what fails', () => {
     ' table │ rows │    size │ files │  a file │ version │  changed │ upkeep',
     '───────┼──────┼─────────┼───────┼─────────┼─────────┼──────────┼───────────────────────────',
     ' a.b   │    ? │ 3.00 kB │     2 │ 1.50 kB │       3 │ 10 s ago │ 40 files into 4, 10 s ago',
+  ]);
+});
+
+test('a server that tells nothing of what goes through its streams is shown as far as it is known', () => {
+  const { name, mode, shards, retentionHours, createdMs, records } = busy.streams[0]!;
+  const report = { ...empty, streams: [{ name, mode, shards, retentionHours, createdMs, records }] };
+  const lines = renderStatus({ report, atMs: 0 }, terminal, { endpoint: 'http://x' });
+  assert.deepEqual(lines.slice(3, 8), [
+    'Streams',
+    ' stream  │ shards │ records │ per s │ in │ out │ oldest │ kept',
+    '─────────┼────────┼─────────┼───────┼────┼─────┼────────┼──────',
+    ' flights │      4 │  12,000 │       │    │     │        │  1 d',
+    '',
   ]);
 });

@@ -4,6 +4,7 @@ import type { Format, Terminal } from '../terminal/terminal.ts';
 import { ago, bytes, count, duration } from '../terminal/units.ts';
 import { printable } from '../terminal/width.ts';
 import type { StatusReport } from './report.ts';
+import { STREAM_COLUMNS, streamNotes, streamRow } from './streams.ts';
 
 export interface Moment {
   readonly report: StatusReport;
@@ -26,9 +27,10 @@ export function renderStatus(
   return [
     ...header(report, terminal, endpoint),
     '',
-    ...section('Streams', streams(now, before), terminal, {
+    ...section('Streams', streams(now, terminal, before), terminal, {
       none: 'none yet: CreateStream makes one, or try "sluice demo"',
     }),
+    ...streamNotes(report.streams, terminal),
     '',
     ...(report.consumers.length === 0
       ? []
@@ -74,26 +76,13 @@ interface Section {
 const left = (title: string): TableColumn => ({ title });
 const right = (title: string): TableColumn => ({ title, align: 'right' });
 
-function streams({ report, atMs }: Moment, before?: Moment): Section {
-  const rated = before !== undefined;
+function streams({ report, atMs }: Moment, terminal: Terminal, before?: Moment): Section {
   return {
-    columns: [
-      left('stream'),
-      right('shards'),
-      right('records'),
-      ...(rated ? [right('per s')] : []),
-      right('kept'),
-    ],
+    columns: STREAM_COLUMNS,
     rows: report.streams.map((stream) => {
       const earlier = before?.report.streams.find((each) => each.name === stream.name);
-      const rate = perSecond(stream.records - (earlier?.records ?? stream.records), before, atMs);
-      return [
-        printable(stream.name),
-        count(stream.shards),
-        count(stream.records),
-        ...(rated ? [count(rate)] : []),
-        duration(stream.retentionHours * 3_600_000),
-      ];
+      if (earlier === undefined) return streamRow(stream, terminal);
+      return streamRow(stream, terminal, perSecond(stream.records - earlier.records, before, atMs));
     }),
   };
 }

@@ -4,7 +4,16 @@ import type { Connection } from '../connection.ts';
 import { CliError } from '../exit.ts';
 import { getJson } from '../signed-get.ts';
 
-export type StatusReport = ServerStatus;
+type StreamFacts = ServerStatus['streams'][number];
+
+/** An older server knows nothing of what goes through a stream. */
+export type StreamReport = Pick<
+  StreamFacts,
+  'name' | 'mode' | 'shards' | 'retentionHours' | 'createdMs' | 'records'
+> &
+  Partial<StreamFacts>;
+
+export type StatusReport = Omit<ServerStatus, 'streams'> & { readonly streams: readonly StreamReport[] };
 
 export async function readStatus(connection: Connection): Promise<StatusReport> {
   const answer = await getJson(connection, '/status');

@@ -7,9 +7,11 @@ import type {
   UpkeepStatus,
 } from '../../modules/catalog/index.ts';
 import type { Delivery, DeliveryProgress } from '../../modules/delivery/index.ts';
-import type { ConsumerFacts, Consumers, StreamDescription, Streams } from '../../modules/streams/index.ts';
+import type { ConsumerFacts, Consumers, StreamFacts, Streams } from '../../modules/streams/index.ts';
 import type { Logger } from '../../ports/observe.ts';
 import type { Route } from '../http/index.ts';
+import { createShardFactsRoute } from './shard-facts.ts';
+import { streamMetrics } from './stream-metrics.ts';
 import { createTableRoutes } from './tables.ts';
 
 export type { TableAnswer } from './tables.ts';
@@ -19,7 +21,7 @@ export interface AdminOptions {
   readonly roles: () => readonly RoleState[];
   /** The text of a scrape of the metrics. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  readonly streams: Pick<Streams, 'list'>;
+  readonly streams: Pick<Streams, 'facts'>;
   readonly delivery: Pick<Delivery, 'progress'>;
   readonly catalog: Pick<Catalog, 'overview'>;
   readonly upkeep: Pick<Upkeep, 'status'>;
@@ -42,7 +44,7 @@ export interface ServerStatus {
   readonly version: string;
   readonly uptimeMs: number;
   readonly roles: readonly RoleState[];
-  readonly streams: readonly StreamStatus[];
+  readonly streams: readonly StreamFacts[];
   readonly deliveries: readonly DeliveryProgress[];
   readonly tables: readonly TableOverview[];
   readonly upkeep: UpkeepStatus;
@@ -59,16 +61,6 @@ export interface ConsumerStatus {
   readonly lagRecords: number;
   /** Of the shard that is furthest behind. */
   readonly lagMs: number;
-}
-
-export interface StreamStatus {
-  readonly name: string;
-  readonly mode: 'PROVISIONED' | 'ON_DEMAND';
-  readonly shards: number;
-  readonly retentionHours: number;
-  readonly createdMs: number;
-  /** Readable now, over all shards. */
-  readonly records: number;
 }
 
 /** The service name that requests to everything but probes are signed for. */
@@ -95,7 +87,11 @@ export function createAdminRoutes(options: AdminOptions): Route[] {
       path: '/metrics',
       async handle() {
         const { contentType, text } = await options.metrics();
-        return { status: 200, contentType, body: text };
+        const facts = {
+          streams: await options.streams.facts.streams(),
+          consumers: options.consumers.facts(),
+        };
+        return { status: 200, contentType, body: text + streamMetrics(facts) };
       },
     },
     {
@@ -108,34 +104,27 @@ export function createAdminRoutes(options: AdminOptions): Route[] {
         body: JSON.stringify(await status(options)),
       }),
     },
+    createShardFactsRoute({ streams: options.streams, signedFor: ADMIN_SERVICE }),
     ...createTableRoutes({ ...options, signedFor: ADMIN_SERVICE }),
   ];
 }
 
 async function status(options: AdminOptions): Promise<ServerStatus> {
-  const [deliveries, tables] = await Promise.all([options.delivery.progress(), options.catalog.overview()]);
+  const [streams, deliveries, tables] = await Promise.all([
+    options.streams.facts.streams(),
+    options.delivery.progress(),
+    options.catalog.overview(),
+  ]);
   return {
     version: options.version,
     uptimeMs: options.uptimeMs(),
     roles: options.roles(),
-    streams: allStreams(options.streams).map(streamStatus),
+    streams,
     deliveries,
     tables,
     upkeep: options.upkeep.status(),
     consumers: options.consumers.facts().map(consumerStatus),
   };
-}
-
-const PAGE_SIZE = 1_000;
-
-function allStreams(streams: Pick<Streams, 'list'>): StreamDescription[] {
-  const found: StreamDescription[] = [];
-  for (;;) {
-    const startAfter = found.at(-1)?.name;
-    const page = streams.list({ ...(startAfter === undefined ? {} : { startAfter }), limit: PAGE_SIZE });
-    found.push(...page.streams);
-    if (!page.more || page.streams.length === 0) return found;
-  }
 }
 
 const consumerStatus = ({ stream, consumer, shards }: ConsumerFacts): ConsumerStatus => ({
@@ -145,19 +134,4 @@ const consumerStatus = ({ stream, consumer, shards }: ConsumerFacts): ConsumerSt
   shards: shards.length,
   lagRecords: shards.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
   lagMs: Math.max(0, ...shards.map(({ lagMs }) => lagMs)),
-});
-
-const streamStatus = ({
-  name,
-  mode,
-  shards,
-  retentionHours,
-  createdMs,
-}: StreamDescription): StreamStatus => ({
-  name,
-  mode,
-  shards: shards.length,
-  retentionHours,
-  createdMs,
-  records: shards.reduce((sum, { trimOffset, nextOffset }) => sum + nextOffset - trimOffset, 0),
 });

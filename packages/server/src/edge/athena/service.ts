@@ -43,6 +43,7 @@ const INVALID = { type: 'InvalidRequestException', members: { AthenaErrorCode: '
 const ERRORS = {
   'execution-not-found': INVALID,
   'not-succeeded': INVALID,
+  'result-missing': INVALID,
   invalid: INVALID,
   unsupported: INVALID,
   'too-many-queued': {

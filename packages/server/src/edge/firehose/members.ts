@@ -109,7 +109,7 @@ const EXTENDED_S3_REFUSED: Readonly<Record<string, string>> = {
   ErrorOutputPrefix: 'rejected records go to the table with the suffix _rejected',
   FileExtension: PATHS,
   CustomTimeZone: PATHS,
-  'EncryptionConfiguration.KMSEncryptionConfig': 'encryption at rest is not in this version',
+  'EncryptionConfiguration.KMSEncryptionConfig': 'files of tables are not encrypted in this version',
   'ProcessingConfiguration.Processors': 'transformation by functions is not in this version',
   'DynamicPartitioningConfiguration.RetryOptions': 'rows go to the partitions of the table',
   'DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer.OrcSerDe':

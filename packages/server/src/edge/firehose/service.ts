@@ -113,7 +113,8 @@ function lifecycleOperations(delivery: Delivery): Record<string, Operation> {
       refused: {
         DirectPutSourceConfiguration:
           'a direct put takes what the disk takes; there is no throughput to ask for',
-        DeliveryStreamEncryptionConfigurationInput: 'encryption at rest is not in this version',
+        DeliveryStreamEncryptionConfigurationInput:
+          'direct puts are not encrypted at rest in this version: put into an encrypted Kinesis stream and deliver from it',
         MSKSourceConfiguration: OTHER_SOURCE,
         DatabaseSourceConfiguration: OTHER_SOURCE,
         ...destinationRefused('Configuration'),

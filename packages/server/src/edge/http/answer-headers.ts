@@ -25,7 +25,7 @@ export function headersOf(requestId: string, head: AnswerHead, body?: string | B
     headers.push('Content-Length', String(bytes));
     if (head.checksum === true && bytes <= SUMMED_BYTES_MAX) headers.push('x-amz-crc32', String(crc32(body)));
   }
-  if (head.extendedRequestId === true) headers.push('x-amz-id-2', extendedRequestId());
+  if (head.extendedRequestId === true) headers.push('x-amz-id-2', extendedRequestId(requestId));
   if (head.errorType !== undefined) headers.push('x-amzn-ErrorType', head.errorType);
   if (head.smithyProtocol !== undefined) headers.push('smithy-protocol', head.smithyProtocol);
   return headers;

@@ -15,7 +15,9 @@ import {
   RECORDS_PER_REQUEST_MAX,
   type PutRecordsInput,
 } from './inputs.ts';
+import { writeDigits } from './digits.ts';
 import { rateExceeded } from './errors.ts';
+import { jsonRecordsBytesMax, writeJsonRecords } from './json-records.ts';
 
 /** Error of a shard that has no capacity left. */
 export const THROTTLED = 'ProvisionedThroughputExceededException';
@@ -211,34 +213,20 @@ function entryOf(shard: ShardRef): Buffer {
   return entry;
 }
 
-function writeDigits(target: Buffer, end: number, value: number): void {
-  for (let at = end - 1, rest = value; rest > 0; at--) {
-    const tenth = Math.floor(rest / 10);
-    target[at] = 0x30 + (rest - tenth * 10);
-    rest = tenth;
-  }
-}
+const GET_HEAD = Buffer.from('{"Records":[');
 
 /** `next` is the next iterator, or at the end of a closed shard those that go on. */
 export function getRecordsAnswer(
   shard: ShardRef,
-  result: ReadResult,
+  { runs, millisBehindLatest }: ReadResult,
   next: string | readonly object[],
-): string {
-  let text = '{"Records":[';
-  let separator = '';
-  for (const { firstOffset, count, arrivalMs, encrypted, bytes, bounds } of result.runs) {
-    const end = encrypted ? ',"EncryptionType":"KMS"}' : '}';
-    const arrival = `","ApproximateArrivalTimestamp":${arrivalMs / 1000},"Data":"`;
-    for (let index = 0; index < count; index++) {
-      const dataAt = bounds[2 * index + 1]!;
-      const key = JSON.stringify(bytes.toString('utf8', bounds[2 * index], dataAt));
-      const data = bytes.toString('base64', dataAt, bounds[2 * index + 2]);
-      text += `${separator}{"SequenceNumber":"${sequenceNumberOf(shard, firstOffset + index)}${arrival}${data}","PartitionKey":${key}${end}`;
-      separator = ',';
-    }
-  }
+): Buffer {
   const onward =
     typeof next === 'string' ? `"NextShardIterator":"${next}"` : `"ChildShards":${JSON.stringify(next)}`;
-  return `${text}],${onward},"MillisBehindLatest":${Math.floor(result.millisBehindLatest)}}`;
+  const tail = Buffer.from(`],${onward},"MillisBehindLatest":${Math.floor(millisBehindLatest)}}`);
+  const answer = Buffer.allocUnsafe(GET_HEAD.length + jsonRecordsBytesMax(runs) + tail.length);
+  answer.set(GET_HEAD);
+  const end = writeJsonRecords(answer, GET_HEAD.length, shard, runs);
+  answer.set(tail, end);
+  return answer.subarray(0, end + tail.length);
 }

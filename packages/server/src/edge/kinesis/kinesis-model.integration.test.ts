@@ -1,6 +1,6 @@
 /**
- * Random interleavings of puts, splits, merges, scaling, retention changes, passing time and reads over the SDK, held
- * against a model of plain arrays and, as a whole, against the log checker.
+ * Random interleavings of puts, splits, merges, scaling, retention changes, passing time, reads and subscriptions over
+ * the SDK, held against a model of plain arrays and, as a whole, against the log checker.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -16,7 +16,9 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { SeededRandom } from '../../adapters/sim/index.ts';
 import { checkLog, type AcknowledgedPut, type SeenRecord, type SeenRun } from './testing/log-checker.ts';
+import { ModelSubscriber } from './testing/model-subscriber.ts';
 import { openKinesis, type Kinesis } from './testing/open-kinesis.ts';
+import { readOn } from './fan-out/testing/subscriber.ts';
 
 const SEEDS = 6;
 const STEPS = 120;
@@ -45,6 +47,7 @@ class Run {
   readonly #puts: AcknowledgedPut[] = [];
   readonly #runs: SeenRun[] = [];
   readonly #readers: Reader[] = [];
+  #subscribers: readonly ModelSubscriber[] = [];
   readonly #shards: ModelShard[] = [
     { id: 'shardId-000000000000', start: 0n, end: 2n ** 128n - 1n, parents: [], closed: false },
   ];
@@ -59,9 +62,17 @@ class Run {
 
   async run(): Promise<void> {
     await this.#kinesis.create(NAME);
+    this.#subscribers = await Promise.all(
+      ['one', 'two'].map((name) => ModelSubscriber.register(this.#kinesis, NAME, name)),
+    );
     for (let step = 0; step < STEPS; step++) await this.#act();
     for (const reader of this.#readers) while (reader.token !== undefined && (await this.#readOn(reader)));
-    for (const reader of this.#readers) this.#runs.push(reader);
+    const mayMissBeforeMs = this.#keptFromMs();
+    for (const reader of this.#readers) this.#runs.push({ ...reader, mayMissBeforeMs });
+    for (const subscriber of this.#subscribers) {
+      for (const { id } of await this.#listed()) await this.#readSubscription(subscriber, id);
+      this.#runs.push(...subscriber.runs(this.#keptFromMs()));
+    }
     await this.#readAll();
     const shards = this.#shards.map(({ id, parents }) => ({ id, parents }));
     assert.deepEqual(checkLog({ puts: this.#puts, runs: this.#runs, shards }), []);
@@ -69,11 +80,12 @@ class Run {
 
   async #act(): Promise<void> {
     const dice = this.#random.below(100);
-    if (dice < 45) await this.#put();
-    else if (dice < 53) await this.#split();
-    else if (dice < 60) await this.#merge();
-    else if (dice < 63) await this.#scale();
-    else if (dice < 78) await this.#read();
+    if (dice < 40) await this.#put();
+    else if (dice < 51) await this.#subscription();
+    else if (dice < 55) await this.#split();
+    else if (dice < 59) await this.#merge();
+    else if (dice < 61) await this.#scale();
+    else if (dice < 77) await this.#read();
     else if (dice < 84) await this.#readAgain();
     else if (dice < 88) await this.#readAtTime();
     else if (dice < 92) await this.#changeRetention();
@@ -219,6 +231,30 @@ class Run {
     return page.Records!.length > 0;
   }
 
+  async #subscription(): Promise<void> {
+    const subscriber = this.#random.pick(this.#subscribers);
+    const { id } = this.#random.pick(await this.#listed());
+    if (this.#random.chance(0.3)) await subscriber.subscribe(id);
+    // Within its five minutes it goes on with what is put meanwhile.
+    for (let rounds = 1 + this.#random.below(4); rounds > 0; rounds--) {
+      await this.#readSubscription(subscriber, id);
+      await this.#put();
+    }
+  }
+
+  /** To the end of the shard, or to its newest record. */
+  async #readSubscription(subscriber: ModelSubscriber, shard: string): Promise<void> {
+    const { closed } = this.#shards.find(({ id }) => id === shard)!;
+    const newest = byNumber(this.#kept(shard)).at(-1);
+    if (!closed && newest === undefined) return;
+    const end = await subscriber.readTo(shard, closed ? 'end' : newest!.number);
+    if (end === undefined) return;
+    assert.deepEqual(
+      end.children,
+      this.#shards.filter(({ parents }) => parents.includes(shard)).map(({ id, parents }) => [id, parents]),
+    );
+  }
+
   #checkChildren(shard: string, page: GetRecordsCommandOutput): void {
     const children = this.#shards.filter(({ parents }) => parents.includes(shard));
     assert.ok(children.length > 0, `${shard} ended and has children`);
@@ -319,11 +355,12 @@ const byNumber = (puts: readonly AcknowledgedPut[]): AcknowledgedPut[] =>
   [...puts].sort((a, b) => (a.number < b.number ? -1 : 1));
 
 for (let seed = 1; seed <= SEEDS; seed++)
-  test(`the stream does what the model does, seed ${seed}`, async () => {
+  test(`the stream does what the model does, seed ${seed}`, { timeout: 60_000 }, async () => {
     const kinesis = await openKinesis({ streamsLimits: { segmentBytesMax: 4_000, roomBytes: 512 } });
     try {
       await new Run(kinesis, seed).run();
     } finally {
+      readOn();
       await kinesis.close();
     }
   });

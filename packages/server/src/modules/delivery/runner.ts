@@ -7,10 +7,11 @@ import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/observe.ts';
 import type { RowWriter } from '../../ports/row-writer.ts';
 import type { Catalog } from '../catalog/index.ts';
-import type { ReadResult, StreamDescription, Streams } from '../streams/index.ts';
-import type { Batch, Target } from './batch.ts';
+import type { ReadResult, Streams } from '../streams/index.ts';
+import type { Batch } from './batch.ts';
 import type { Budget } from './budget.ts';
 import { commitBatch, type CommitOutcome } from './commit.ts';
+import { Conditions } from './conditions.ts';
 import {
   INITIAL,
   mayRead,
@@ -21,11 +22,15 @@ import {
   type Effect,
 } from './core/machine.ts';
 import { messageOf } from './errors.ts';
+import { Hold } from './hold.ts';
 import type { DeliveryLimits } from './limits.ts';
 import type { DeliveryMetrics } from './metrics.ts';
+import { Pace } from './pace.ts';
 import { takePositions } from './position.ts';
+import { Progress } from './progress.ts';
 import { ShardCursors, type Cursor } from './shard-cursors.ts';
 import type { Definition, DeliveryStore } from './store.ts';
+import { Tally } from './tally.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface RunnerOptions {
@@ -42,34 +47,28 @@ export interface RunnerOptions {
   readonly source: { readonly name: string; ensure(): Promise<void> };
 }
 
-/** Share of the interval that is set aside for the commit, so that rows are in the table when the interval ends. */
-const COMMIT_SHARE_MIN = 0.2;
-const COMMIT_SHARE_MAX = 0.6;
-const MIB = 1024 * 1024;
-
 interface Failure {
   readonly reason: string;
   readonly positioning: boolean;
 }
 
 export class DeliveryRunner {
-  rowsDelivered = 0;
-  recordsRejected = 0;
-  fieldsIgnored = 0;
+  readonly tally: Tally;
 
   #definition: Definition;
   readonly #options: RunnerOptions;
   readonly #cursors: ShardCursors;
+  readonly #progress: Progress;
+  readonly #pace: Pace;
+  readonly #conditions: Conditions;
+  /** Undefined when the source has a retention of its own. */
+  readonly #hold: Hold | undefined;
   readonly #wakeup = new Wakeup();
   readonly #finished = Promise.withResolvers<void>();
   readonly #unsubscribe: () => void;
   #state: DeliveryState = INITIAL.state;
   /** Rises when what was begun before has no say any more. */
   #generation = 0;
-  #target: Target | undefined;
-  /** Last offset in the table, by shard uid; undefined where the table has no position. */
-  readonly #positions = new Map<number, number | undefined>();
-  #starts = new Map<number, number>();
   #open: Batch | undefined;
   #sealed: Batch | undefined;
   #committing: Batch | undefined;
@@ -79,19 +78,27 @@ export class DeliveryRunner {
   #failure: Failure | undefined;
   /** Rewrites every row until a commit succeeds: set when the engine refused a file. */
   #rewriteAll = false;
-  /** From the end of a batch to its commit; falls slowly. */
-  #commitMs = 0;
-  #watchers: (() => void)[] = [];
   #commitEnded: Promise<void> | undefined;
   /** While someone waits for all to be delivered, batches don't wait for their time. */
   #hurried = false;
-  #holding: Promise<void> | undefined;
-  #holdAgain = false;
 
   constructor(definition: Definition, options: RunnerOptions) {
     this.#definition = definition;
     this.#options = options;
-    this.#cursors = new ShardCursors(options.streams, options.clock, () => this.#wakeup.notify());
+    const { streams, clock, limits, source, logger } = options;
+    this.tally = new Tally(options);
+    this.#cursors = new ShardCursors(streams, clock, () => this.#wakeup.notify());
+    this.#progress = new Progress(streams, source.name);
+    this.#pace = new Pace(limits);
+    this.#conditions = new Conditions(clock);
+    if (definition.source.kind === 'direct')
+      this.#hold = new Hold({
+        streams,
+        logger,
+        names: { stream: source.name, delivery: definition.name },
+        deliveryId: definition.id,
+        needed: () => this.#progress.needed(),
+      });
     this.#unsubscribe = options.budget.onFree(() => this.#wakeup.notify());
   }
 
@@ -117,65 +124,41 @@ export class DeliveryRunner {
   /** Reads no more, delivers what is buffered and ends; after `drainMsMax` it ends with that undone (false). */
   async stop(drainMsMax: number): Promise<boolean> {
     this.#dispatch({ kind: 'stop' });
-    const drained = await this.#within(drainMsMax, this.#finished.promise);
+    const drained = await this.#conditions.within(drainMsMax, this.#finished.promise);
     if (!drained) this.#dispatch({ kind: 'abandon' });
     // A commit can't be called back: what follows must find it in the table or know that it failed.
     await this.#commitEnded;
-    await this.#holding;
+    await this.#hold?.settled();
     return drained;
   }
 
   /** Resolves once every record of the source that is there now is delivered; false when that takes longer. */
   async drain(ms: number): Promise<boolean> {
-    const ends = new Map(this.#shards()?.shards.map((shard) => [shard.uid, shard.nextOffset]));
-    const reached = (): boolean =>
-      this.#target !== undefined && [...ends].every(([uid, end]) => this.#nextOf(uid, 0) >= end);
+    const reached = this.#progress.untilNow();
     this.#hurried = true;
     this.#dispatch({ kind: 'due' });
-    const drained = await this.#until(reached, ms);
+    const drained = await this.#conditions.until(reached, ms);
     this.#hurried = false;
     return drained;
   }
 
   /** Resolves once the table's positions are known; false when that takes longer. */
   positioned(ms: number): Promise<boolean> {
-    return this.#until(() => this.#target !== undefined, ms);
+    return this.#conditions.until(() => this.#progress.target !== undefined, ms);
   }
 
   /** The next offset to deliver, by shard uid; undefined before positions were ever taken. */
   nextOffsets(): Record<string, number> | undefined {
-    const shards = this.#shards();
-    if (this.#target === undefined || shards === undefined) return undefined;
-    return Object.fromEntries(
-      shards.shards.map((shard) => [shard.uid, this.#nextOf(shard.uid, shard.trimOffset)]),
-    );
+    return this.#progress.nextOffsets();
   }
 
   /** Records not delivered, and the age of the oldest of them. */
-  async lag(): Promise<{ records: number; ms: number }> {
-    const shards = this.#shards()?.shards ?? [];
-    let records = 0;
-    let oldestMs = Infinity;
-    for (const batch of [this.#committing, this.#sealed, this.#open])
-      if (batch !== undefined) oldestMs = Math.min(oldestMs, batch.firstArrivalMs);
-    for (const shard of shards) {
-      const next = this.#nextOf(shard.uid, shard.trimOffset);
-      if (shard.nextOffset <= next) continue;
-      records += shard.nextOffset - next;
-      if (oldestMs < Infinity) continue;
-      const first = await this.#options.streams
-        .read(shard, next, { recordsMax: 1, bytesMax: 1 })
-        .catch(() => undefined);
-      oldestMs = first?.runs[0]?.arrivalMs ?? Infinity;
-    }
-    return {
-      records,
-      ms: records === 0 || oldestMs === Infinity ? 0 : Math.max(0, this.#options.clock.nowMs() - oldestMs),
-    };
+  lag(): Promise<{ records: number; ms: number }> {
+    return this.#progress.lag([this.#committing, this.#sealed, this.#open], this.#options.clock);
   }
 
   #dispatch(event: DeliveryEvent): void {
-    const { state, effects } = step(this.#state, event, this.#bounds());
+    const { state, effects } = step(this.#state, event, this.#bounds);
     this.#state = state;
     this.#perform(effects);
     this.#wakeup.notify();
@@ -209,7 +192,7 @@ export class DeliveryRunner {
           this.#discard();
           break;
         case 'retry-later':
-          this.#retryTimer = this.#options.clock.timer(this.#pauseMs(effect.attempt), () =>
+          this.#retryTimer = this.#options.clock.timer(this.#pace.pauseMs(effect.attempt), () =>
             this.#dispatch({ kind: 'retry' }),
           );
           break;
@@ -224,17 +207,15 @@ export class DeliveryRunner {
     const { source } = this.#options;
     try {
       await source.ensure();
-      const { target, starts, positions, shards } = await takePositions(this.#definition, this.#options);
+      const taken = await takePositions(this.#definition, this.#options);
       if (generation !== this.#generation) return;
-      this.#target = target;
-      this.#positions.clear();
-      for (const [uid, position] of positions) this.#positions.set(uid, position);
-      this.#starts = new Map(starts);
+      const { starts, shards } = taken;
+      this.#progress.take(taken);
       this.#cursors.reset(shards.map((shard) => ({ shard, next: starts.get(shard.uid)! })));
       const lags = shards.some((shard) => shard.nextOffset > starts.get(shard.uid)!);
       if (this.#failure?.positioning === true || !lags) this.#failure = undefined;
       this.#dispatch({ kind: 'positioned' });
-      this.#told();
+      this.#conditions.changed();
       void this.#readLoop(generation);
     } catch (error) {
       if (generation !== this.#generation) return;
@@ -264,13 +245,13 @@ export class DeliveryRunner {
         return;
       }
       if (generation !== this.#generation) return;
-      if (mayRead(this.#state, this.#bounds())) this.#take(cursor, result);
+      if (mayRead(this.#state, this.#bounds)) this.#take(cursor, result);
       else this.#cursors.again(cursor);
     }
   }
 
   #mayReadNow(): boolean {
-    if (!mayRead(this.#state, this.#bounds()) || this.#inFlightBytes >= this.#options.limits.inFlightBytesMax)
+    if (!mayRead(this.#state, this.#bounds) || this.#inFlightBytes >= this.#options.limits.inFlightBytesMax)
       return false;
     if (!this.#options.budget.exhausted) return true;
     // Others wait for bytes that this delivery holds back until its interval ends.
@@ -282,7 +263,8 @@ export class DeliveryRunner {
     const [first] = runs;
     if (first !== undefined) {
       assert(first.firstOffset >= cursor.next, 'D3: a read gives nothing before its offset');
-      if (first.firstOffset > cursor.next) this.#expired(cursor, first.firstOffset);
+      if (first.firstOffset > cursor.next)
+        this.tally.expired(cursor.shard.shardId, first.firstOffset - cursor.next, this.#definition.name);
     }
     cursor.next = nextOffset;
     if (first !== undefined) this.#add(cursor, runs);
@@ -294,10 +276,7 @@ export class DeliveryRunner {
 
   /** The shards that go on with those that were closed begin where the definition says, by default with their first record. */
   #followChildren(cursor: Cursor): void {
-    const { startOffsets } = this.#definition;
-    const shards = this.#shards()?.shards ?? [];
-    for (const { uid } of shards) if (!this.#starts.has(uid)) this.#starts.set(uid, startOffsets[uid] ?? 0);
-    this.#cursors.follow(shards.map((shard) => ({ shard, next: this.#starts.get(shard.uid)! })));
+    this.#cursors.follow(this.#progress.follow(this.#definition.startOffsets));
     this.#cursors.finished(cursor);
     this.#wakeup.notify();
   }
@@ -333,17 +312,8 @@ export class DeliveryRunner {
     this.#wakeup.notify();
   }
 
-  #expired(cursor: Cursor, firstOffset: number): void {
-    const count = firstOffset - cursor.next;
-    this.#options.metrics.expired.add(count, { delivery: this.#definition.name });
-    this.#options.logger.warn(
-      { delivery: this.#definition.name, shard: cursor.shard.shardId, records: count },
-      'retention removed records before they were delivered',
-    );
-  }
-
   #newBatch(): Batch {
-    const target = this.#target;
+    const { target } = this.#progress;
     assert(target !== undefined, 'a batch has a table');
     const { name } = this.#definition;
     const writer = this.#options.writer.open({
@@ -395,14 +365,14 @@ export class DeliveryRunner {
       outcome = await commitBatch(batch, {
         ...this.#options,
         definition: this.#definition,
-        positions: this.#positions,
+        positions: this.#progress.positions,
       });
     } catch (error) {
       outcome = { kind: 'failed', error, rebuild: false };
     }
     if (this.#state.phase === 'stopped') return;
     this.#dispatch(this.#settle(batch, outcome));
-    this.#told();
+    this.#conditions.changed();
   }
 
   #settle(batch: Batch, outcome: CommitOutcome): DeliveryEvent {
@@ -425,57 +395,11 @@ export class DeliveryRunner {
   }
 
   #committed(batch: Batch): void {
-    const { metrics, clock, logger } = this.#options;
-    const delivery = this.#definition.name;
-    const sealed = batch.sealed!;
-    for (const [uid, end] of batch.ends) this.#positions.set(uid, end);
+    this.#progress.committed(batch.ends);
     this.#failure = undefined;
     this.#rewriteAll = false;
-    const rows = sealed.rows?.rows ?? 0;
-    const rejected = sealed.rejected?.rows ?? 0;
-    this.rowsDelivered += rows;
-    this.recordsRejected += rejected;
-    this.fieldsIgnored += sealed.fieldsIgnored;
-    const commitMs = clock.monotonicMs() - batch.sealedMs;
-    this.#commitMs = Math.max(commitMs, this.#commitMs * 0.9);
-    const lagMs = Math.max(0, clock.nowMs() - batch.firstArrivalMs);
-    metrics.rows.add(rows, { delivery });
-    for (const [code, count] of Object.entries(sealed.rejectedByCode))
-      metrics.rejected.add(count, { delivery, code });
-    metrics.ignoredFields.add(sealed.fieldsIgnored, { delivery });
-    metrics.batches.add(1, { delivery });
-    metrics.commitSeconds.observe(commitMs / 1000, { delivery });
-    metrics.lagSeconds.set(lagMs / 1000, { delivery });
-    logger.debug({ delivery, rows, rejected, commitMs, lagMs }, 'a batch is in its table');
-    this.#moveHold();
-  }
-
-  /** Lets retention have what is delivered; the latest position wins, one change at a time. */
-  #moveHold(): void {
-    if (this.#definition.source.kind !== 'direct') return;
-    if (this.#holding !== undefined) {
-      this.#holdAgain = true;
-      return;
-    }
-    const { streams, source, logger } = this.#options;
-    const shards = this.#shards()?.shards ?? [];
-    const offsets = new Map(
-      shards.map((shard) => [shard.shardId, this.#nextOf(shard.uid, shard.trimOffset)]),
-    );
-    this.#holding = streams
-      .hold(source.name, this.#definition.id, offsets)
-      .catch((error: unknown) =>
-        logger.warn(
-          { delivery: this.#definition.name, error: messageOf(error) },
-          'delivered puts could not be released',
-        ),
-      )
-      .then(() => {
-        this.#holding = undefined;
-        const again = this.#holdAgain && this.#state.phase !== 'stopped';
-        this.#holdAgain = false;
-        if (again) this.#moveHold();
-      });
+    this.#pace.committed(this.tally.committed(batch, this.#definition.name));
+    this.#hold?.move();
   }
 
   #discard(): void {
@@ -501,6 +425,7 @@ export class DeliveryRunner {
   #finish(): void {
     this.#timer?.cancel();
     this.#retryTimer?.cancel();
+    this.#hold?.close();
     this.#discard();
     if (this.#committing !== undefined) this.#release(this.#committing);
     this.#cursors.stop();
@@ -516,26 +441,12 @@ export class DeliveryRunner {
 
   #armTimer(): void {
     this.#timer?.cancel();
-    const intervalMs = this.#definition.destination.bufferingIntervalSeconds * 1000;
-    const margin = Math.min(
-      intervalMs * COMMIT_SHARE_MAX,
-      Math.max(intervalMs * COMMIT_SHARE_MIN, this.#commitMs * 2),
-    );
-    this.#timer = this.#options.clock.timer(intervalMs - margin, () => this.#dispatch({ kind: 'due' }));
+    const ms = this.#pace.batchMs(this.#definition);
+    this.#timer = this.#options.clock.timer(ms, () => this.#dispatch({ kind: 'due' }));
   }
 
-  #pauseMs(attempt: number): number {
-    const { retryMsFirst, retryMsMax } = this.#options.limits;
-    return Math.min(retryMsMax, retryMsFirst * 2 ** Math.min(attempt - 1, 20));
-  }
-
-  #bounds(): BatchBounds {
-    const { bufferingIntervalSeconds, bufferingSizeMiB } = this.#definition.destination;
-    return {
-      recordsMax: this.#options.limits.batchRecordsMax,
-      bytesMax: bufferingSizeMiB * MIB,
-      immediately: this.#hurried || bufferingIntervalSeconds === 0,
-    };
+  get #bounds(): BatchBounds {
+    return this.#pace.bounds(this.#definition, { hurried: this.#hurried });
   }
 
   #fail(error: unknown, { positioning = false }: { positioning?: boolean } = {}): void {
@@ -543,41 +454,5 @@ export class DeliveryRunner {
     this.#failure = { reason: messageOf(error), positioning };
     this.#options.metrics.failures.add(1, { delivery });
     this.#options.logger.warn({ delivery, error: messageOf(error) }, 'a delivery failed and goes on trying');
-  }
-
-  #nextOf(uid: number, trimOffset: number): number {
-    return Math.max((this.#positions.get(uid) ?? -1) + 1, this.#starts.get(uid) ?? 0, trimOffset);
-  }
-
-  #shards(): StreamDescription | undefined {
-    try {
-      return this.#options.streams.describe(this.#options.source.name);
-    } catch {
-      return undefined;
-    }
-  }
-
-  async #until(condition: () => boolean, ms: number): Promise<boolean> {
-    if (condition()) return true;
-    const met = Promise.withResolvers<void>();
-    const watch = (): void => {
-      if (condition()) met.resolve();
-    };
-    this.#watchers.push(watch);
-    const done = await this.#within(ms, met.promise);
-    this.#watchers = this.#watchers.filter((other) => other !== watch);
-    return done;
-  }
-
-  #told(): void {
-    for (const watcher of this.#watchers) watcher();
-  }
-
-  async #within(ms: number, promise: Promise<void>): Promise<boolean> {
-    const late = Promise.withResolvers<boolean>();
-    const timer = this.#options.clock.timer(ms, () => late.resolve(false));
-    const done = await Promise.race([promise.then(() => true), late.promise]);
-    timer.cancel();
-    return done;
   }
 }

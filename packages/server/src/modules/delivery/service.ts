@@ -240,9 +240,9 @@ class DeliveryService implements Delivery {
           ...(failure !== undefined && { failure }),
           lagRecords: lag.records,
           lagMs: lag.ms,
-          rowsDelivered: runner.rowsDelivered,
-          recordsRejected: runner.recordsRejected,
-          fieldsIgnored: runner.fieldsIgnored,
+          rowsDelivered: runner.tally.rowsDelivered,
+          recordsRejected: runner.tally.recordsRejected,
+          fieldsIgnored: runner.tally.fieldsIgnored,
         };
       }),
     );

@@ -23,6 +23,7 @@ export interface Query {
 export type QueryErrorCode =
   | 'execution-not-found'
   | 'not-succeeded'
+  | 'result-missing'
   | 'invalid'
   | 'unsupported'
   | 'too-many-queued'

@@ -474,8 +474,39 @@ describe('ends of the process', () => {
     await next.close();
   });
 
-  test('a result whose file is gone says so', async () => {
-    const { id, resultFile } = await run('SELECT 1');
+  test('a small result is as durable as its execution, whatever becomes of its file', async () => {
+    const { id, resultFile } = await run("SELECT 1 AS n, 'a\"b' AS t UNION ALL SELECT 2, NULL ORDER BY n");
+    assert.ok(existsSync(resultFile));
+    // What a crash of the machine does to a file that was never synced.
+    writeFileSync(resultFile, '');
+    const next = await make();
+    const page = await next.results(id, { limit: 10 });
+    assert.deepEqual(page.rows, [
+      ['1', 'a"b'],
+      ['2', undefined],
+    ]);
+    assert.deepEqual(
+      page.columns.map(({ name, type }) => [name, type]),
+      [
+        ['n', 'integer'],
+        ['t', 'varchar'],
+      ],
+    );
+    const first = await next.results(id, { limit: 1 });
+    assert.equal(first.rows.length, 1);
+    assert.deepEqual((await next.results(id, { limit: 1, token: first.next! })).rows, [['2', undefined]]);
+    await next.close();
+  });
+
+  test('what SHOW answers is kept in the same way', async () => {
+    const { id, resultFile } = await run('SHOW DATABASES');
+    const before = await query.results(id, { limit: 100 });
+    rmSync(resultFile);
+    assert.deepEqual(await query.results(id, { limit: 100 }), before);
+  });
+
+  test('a large result whose file is gone says so', async () => {
+    const { id, resultFile } = await run('SELECT * FROM range(10000)');
     rmSync(`${resultFile}.metadata.json`);
     await assert.rejects(query.results(id, { limit: 1 }), { code: 'result-missing' });
   });

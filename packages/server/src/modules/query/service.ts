@@ -2,7 +2,8 @@
  * Queries: queue, plan, run, keep.
  *
  * Q1 An execution that `start` gave an id for is in the store until its end is, so a crash makes it FAILED.
- * Q2 A SUCCEEDED execution has its whole result on disk.
+ * Q2 A SUCCEEDED execution has its whole result on disk: a small one in its own row of the store, so that one sync
+ *    makes both durable, a larger one in its file, synced before.
  * Q3 All references of a query to one table see one version, which the execution names.
  * Q4 User's text reaches the engine only after its analysis, and sees only views of tables that it names.
  */
@@ -12,7 +13,13 @@ import type { Clock } from '../../ports/clock.ts';
 import type { MetaStore } from '../../ports/meta-store.ts';
 import type { Logger, Metrics } from '../../ports/observe.ts';
 import type { Random } from '../../ports/random.ts';
-import { SqlError, type SqlEngine, type WrittenResult } from '../../ports/sql-engine.ts';
+import {
+  SqlError,
+  type SmallResult,
+  type SqlEngine,
+  type StatementAnalysis,
+  type WrittenResult,
+} from '../../ports/sql-engine.ts';
 import type { Catalog } from '../catalog/index.ts';
 import type { Query, QueryExecution, QueryState, ResultPage, StartQuery } from './api.ts';
 import { answerFromCatalog } from './catalog-statements.ts';
@@ -29,6 +36,8 @@ export interface QueryLimits {
   readonly queuedMax: number;
   readonly sqlBytesMax: number;
   readonly resultBytesMax: number;
+  /** Results of up to this size are kept beside their execution, larger ones in a synced file. */
+  readonly smallResultBytesMax: number;
   /** From the start of the run to its end. */
   readonly runMsMax: number;
   readonly pageRowsMax: number;
@@ -40,6 +49,7 @@ const DEFAULT_QUERY_LIMITS: QueryLimits = {
   queuedMax: 200,
   sqlBytesMax: 262_144,
   resultBytesMax: 10 * 1_073_741_824,
+  smallResultBytesMax: 16_384,
   runMsMax: 30 * 60_000,
   pageRowsMax: 1_000,
   pageBytesMax: 8 * 1_048_576,
@@ -72,6 +82,8 @@ interface Live {
   readonly statement: Statement;
   readonly abort: AbortController;
   readonly ended: PromiseWithResolvers<QueryExecution>;
+  /** Begun before the execution was durable, for one that has not to wait; rejects with what the run reports. */
+  readonly analysis: Promise<StatementAnalysis> | undefined;
   /** What an abort was for. */
   ending?: Ending;
 }
@@ -124,9 +136,22 @@ class Queries implements Query {
       account: principal.accountId,
       ...(clientRequestToken !== undefined && { token: clientRequestToken }),
     };
+    const abort = new AbortController();
+    // The query process reads the text while this one waits for the disk.
+    const analysis =
+      statement.kind === 'query' && this.#running + this.#starting < this.#limits.runningMax
+        ? this.#analyse(statement.sql, abort.signal)
+        : undefined;
     this.#starting += 1;
-    const known = await this.#store.add(execution, caller).finally(() => (this.#starting -= 1));
+    const known = await this.#store
+      .add(execution, caller)
+      .catch((error: unknown) => {
+        abort.abort();
+        throw error;
+      })
+      .finally(() => (this.#starting -= 1));
     if (known) {
+      abort.abort();
       if (known.sql === sql && known.database === execution.database) return known.id;
       throw new QueryError({
         code: 'invalid',
@@ -134,7 +159,7 @@ class Queries implements Query {
         hint: 'Take a new token for each query, and the same one only to repeat a request.',
       });
     }
-    const live: Live = { execution, statement, abort: new AbortController(), ended: Promise.withResolvers() };
+    const live: Live = { execution, statement, abort, analysis, ended: Promise.withResolvers() };
     this.#live.set(execution.id, live);
     this.#queue.push(live);
     if (this.#closed) this.#failQueued({ state: 'FAILED', reason: INTERRUPTED });
@@ -183,8 +208,10 @@ class Queries implements Query {
       });
     }
     const firstRow = page.token === undefined ? 0 : decodeToken(id, page.token);
+    const small = await this.#store.result(id);
     const { columns, rows, rowsTotal } = await this.#options.engine.readResult({
       resultFile: execution.resultFile,
+      ...(small && { small }),
       firstRow,
       rowsMax: Math.max(1, Math.min(page.limit, this.#limits.pageRowsMax)),
       bytesMax: this.#limits.pageBytesMax,
@@ -270,8 +297,8 @@ class Queries implements Query {
         live.statement.kind === 'query'
           ? await this.#runQuery(live, live.statement.sql)
           : await this.#answer(live, live.statement);
-      const { rows, engineMs } = result;
-      await this.#end(live, { state: 'SUCCEEDED', rows, engineMs });
+      const { rows, engineMs, small } = result;
+      await this.#end(live, { state: 'SUCCEEDED', rows, engineMs }, small);
     } catch (error) {
       await this.#end(live, live.ending ?? this.#endingOf(error, live));
     } finally {
@@ -279,12 +306,19 @@ class Queries implements Query {
     }
   }
 
+  #analyse(sql: string, signal: AbortSignal): Promise<StatementAnalysis> {
+    const analysis = this.#options.engine.analyse({ sql, catalogs: CATALOG_NAMES, signal });
+    // A query that could not be stored never asks for it.
+    analysis.catch(() => undefined);
+    return analysis;
+  }
+
   async #runQuery(live: Live, sql: string): Promise<WrittenResult> {
     const { engine, catalog, clock } = this.#options;
     const { signal } = live.abort;
     const { id, database } = live.execution;
     const start = clock.monotonicMs();
-    const analysis = await engine.analyse({ sql, catalogs: CATALOG_NAMES, signal });
+    const analysis = await (live.analysis ?? this.#analyse(sql, signal));
     const planned = await plan({ analysis, database, catalog, engine, signal });
     live.execution = {
       ...live.execution,
@@ -302,6 +336,7 @@ class Queries implements Query {
         tables: planned.views,
         resultFile: this.#resultFile(id),
         resultBytesMax: this.#limits.resultBytesMax,
+        smallBytesMax: this.#limits.smallResultBytesMax,
         signal,
       });
     } finally {
@@ -312,7 +347,11 @@ class Queries implements Query {
   async #answer(live: Live, statement: Exclude<Statement, { kind: 'query' }>): Promise<WrittenResult> {
     const { catalog, engine } = this.#options;
     const answer = await answerFromCatalog(statement, catalog, live.execution.database);
-    return engine.writeResult({ resultFile: this.#resultFile(live.execution.id), ...answer });
+    return engine.writeResult({
+      resultFile: this.#resultFile(live.execution.id),
+      smallBytesMax: this.#limits.smallResultBytesMax,
+      ...answer,
+    });
   }
 
   #abort(live: Live, ending: Ending): void {
@@ -332,11 +371,12 @@ class Queries implements Query {
       readonly rows?: number;
       readonly engineMs?: number;
     },
+    small?: SmallResult,
   ): Promise<void> {
     const { clock, logger } = this.#options;
     let execution: StoredExecution = { ...live.execution, ...end, endedMs: clock.nowMs() };
     try {
-      await this.#store.save(execution);
+      await this.#store.save(execution, small);
       this.#live.delete(execution.id);
     } catch (error) {
       // It stays in memory as failed, as it will be in the store after the next start.

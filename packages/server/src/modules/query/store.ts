@@ -1,4 +1,5 @@
 import type { MetaStore, Migration } from '../../ports/meta-store.ts';
+import type { SmallResult } from '../../ports/sql-engine.ts';
 import type { QueryExecution } from './api.ts';
 
 /** What is kept of an execution; the path of the result follows from the id. */
@@ -12,6 +13,8 @@ export interface ExecutionRow {
   state: QueryExecution['state'];
   /** JSON of `StoredExecution`. */
   execution: string;
+  /** JSON of a `SmallResult`; those that are larger are files. */
+  result: string | null;
 }
 
 interface Tables {
@@ -29,6 +32,7 @@ const MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX query_executions_open ON query_executions (state) WHERE state IN ('QUEUED', 'RUNNING')",
     ],
   },
+  { version: 2, sql: ['ALTER TABLE query_executions ADD COLUMN result text'] },
 ];
 
 export const PAGE_MAX = 1_000;
@@ -70,16 +74,29 @@ export class ExecutionStore {
       const { id, state } = execution;
       await tx
         .insertInto('query_executions')
-        .values({ sequence, id, account, token: token ?? null, state, execution: JSON.stringify(execution) })
+        .values({
+          sequence,
+          id,
+          account,
+          token: token ?? null,
+          state,
+          execution: JSON.stringify(execution),
+          result: null,
+        })
         .execute();
       return undefined;
     });
   }
 
-  async save(execution: StoredExecution): Promise<void> {
+  /** The result becomes durable together with the end that promises it. */
+  async save(execution: StoredExecution, result?: SmallResult): Promise<void> {
     await this.#db
       .updateTable('query_executions')
-      .set({ state: execution.state, execution: JSON.stringify(execution) })
+      .set({
+        state: execution.state,
+        execution: JSON.stringify(execution),
+        result: result === undefined ? null : JSON.stringify(result),
+      })
       .where('id', '=', execution.id)
       .execute();
   }
@@ -91,6 +108,16 @@ export class ExecutionStore {
       .where('id', '=', id)
       .executeTakeFirst();
     return row && (JSON.parse(row.execution) as StoredExecution);
+  }
+
+  /** Undefined when the execution has none, or has it in a file. */
+  async result(id: string): Promise<SmallResult | undefined> {
+    const row = await this.#db
+      .selectFrom('query_executions')
+      .select('result')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return typeof row?.result === 'string' ? (JSON.parse(row.result) as SmallResult) : undefined;
   }
 
   /** Those that had not ended. */

@@ -1,10 +1,12 @@
 import type { PlatformError } from '../../base/errors.ts';
 import type { Consumers } from './consumers/index.ts';
+import type { Facts } from './facts/index.ts';
 
-/** The durable sharded log. SPEC.md beside this file states its invariants I1–I6. */
+/** The durable sharded log. SPEC.md beside this file states its invariants. */
 export interface Streams {
   /** Consumers with a throughput of their own; those of a stream go with it. */
   readonly consumers: Consumers;
+  readonly facts: Facts;
   /** Durable on return; the stream is usable at once. */
   create(input: CreateStream): Promise<StreamDescription>;
   /** Durable on return; its records are unreadable at once and their space is freed some time after. */
@@ -12,6 +14,10 @@ export interface Streams {
   describe(name: string): StreamDescription;
   /** In the order of names, starting after `startAfter`. Internal streams (of deliveries) are left out. */
   list(page: { readonly startAfter?: string; readonly limit: number }): StreamPage;
+  /**
+   * Durable on return. What has expired doesn't come back when records are kept for longer. Rejects with
+   * `stream-in-use` while another change is under way.
+   */
   setRetention(name: string, retentionHours: number): Promise<void>;
   setTags(name: string, tags: Readonly<Record<string, string>>): Promise<void>;
   /** Durable on return. */
@@ -103,6 +109,8 @@ export interface StreamSettings {
   readonly modeChangesMs: readonly number[];
   /** What new records are encrypted with; undefined when they aren't. */
   readonly encryption: StreamEncryption | undefined;
+  /** What arrived earlier had expired when records were told to be kept for longer, and stays gone. */
+  readonly goneBeforeMs?: number;
 }
 
 export interface StreamEncryption {

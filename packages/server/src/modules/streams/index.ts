@@ -1,5 +1,6 @@
 export * from './api.ts';
 export * from './consumers/index.ts';
+export * from './facts/index.ts';
 export { parseSequenceNumber, sequenceNumberOf } from './core/sequence-number.ts';
 export {
   ON_DEMAND_SHARDS,

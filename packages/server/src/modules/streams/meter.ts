@@ -1,6 +1,6 @@
 /** Holds a stream to the capacity of its shards, and tells when an on-demand stream has outgrown them. */
 import type { Clock } from '../../ports/clock.ts';
-import type { Appended, RecordRun, RecordsIn } from './api.ts';
+import type { Appended, RecordsIn } from './api.ts';
 import type { Router } from './core/routing.ts';
 import {
   Allowance,
@@ -68,7 +68,10 @@ export class Meter {
         writeRecords.take(1);
         writeBytes.take(bytes);
         this.#count(bytes, nowMs);
-      } else (throttled ??= new Uint8Array(count))[index] = 1;
+      } else {
+        (throttled ??= new Uint8Array(count))[index] = 1;
+        shard.throttled('throttledRecords', nowMs);
+      }
     }
     const needed = shardsFor(this.#window);
     if (needed > open.length) this.#options.onOutgrown(needed);
@@ -80,18 +83,19 @@ export class Meter {
     const nowMs = this.#options.clock.monotonicMs();
     const { reads, readBytes } = this.#of(shard, nowMs);
     // The size is known afterwards: it is paid off before the next read.
-    if (!reads.allows(1, nowMs) || !readBytes.allows(0, nowMs))
+    if (!reads.allows(1, nowMs) || !readBytes.allows(0, nowMs)) {
+      shard.throttled('throttledReads', nowMs);
       throw streamsError({
         code: 'throttled',
         message: `the readers of ${shard.shardId} share more than its throughput`,
         retry: 'backoff',
       });
+    }
     reads.take(1);
   }
 
-  tookRuns(shard: Shard, runs: readonly RecordRun[]): void {
-    const { readBytes } = this.#of(shard, this.#options.clock.monotonicMs());
-    for (const { bounds, count } of runs) readBytes.take(bounds[2 * count]! - bounds[0]!);
+  tookBytes(shard: Shard, bytes: number): void {
+    this.#of(shard, this.#options.clock.monotonicMs()).readBytes.take(bytes);
   }
 
   #count(bytes: number, nowMs: number): void {

@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ReadLimits, ReadResult, RecordRun } from './api.ts';
 import { cutRun, lengthOf } from './core/batch-reader.ts';
 import { dataKeyOf, isSealed, openSection } from './core/section-seal.ts';
-import { allRemoved, cutoffMs, type NumberRange } from './core/retention.ts';
+import { allRemoved, type NumberRange } from './core/retention.ts';
 import type { DataKeys } from './encryption/data-keys.ts';
 import { damaged, shardNotFound } from './errors.ts';
 import { BoundedCache } from './journal/bounded-cache.ts';
@@ -132,7 +132,7 @@ export class Reader {
 
   async #trim(shard: Shard): Promise<void> {
     const { trimArrivalMs } = shard;
-    const cutoff = cutoffMs(this.#clock.nowMs(), shard.retentionMs);
+    const cutoff = shard.cutoffMs(this.#clock.nowMs());
     if (shard.trimOffset >= shard.nextOffset || (trimArrivalMs !== undefined && trimArrivalMs >= cutoff))
       return;
     shard.raiseTrim(Math.min(await this.#offsetAt(shard, cutoff), shard.holdOffset));
@@ -143,7 +143,7 @@ export class Reader {
   }
 
   #isExpired(shard: Shard, offset: number, arrivalMs: number): boolean {
-    return arrivalMs < cutoffMs(this.#clock.nowMs(), shard.retentionMs) && offset < shard.holdOffset;
+    return arrivalMs < shard.cutoffMs(this.#clock.nowMs()) && offset < shard.holdOffset;
   }
 
   /** The offset must be before the shard's next one. */

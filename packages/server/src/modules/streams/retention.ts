@@ -70,7 +70,7 @@ export class Retention {
   async #sweep(): Promise<void> {
     const { journal, reader, shards, clock } = this.#options;
     for (const shard of shards.values()) if (!shard.gone) await reader.trim(shard);
-    const over = [...shards.values()].filter((shard) => shard.isOver(clock.nowMs()));
+    const over = shardsOver(shards.values(), clock.nowMs());
     if (over.length > 0 && !this.#closed) await this.#options.forget(over);
     if (this.#activeIsExpired()) await journal.roll();
     const expired: SealedSegment[] = [];
@@ -122,4 +122,18 @@ export class Retention {
       expiresAtMs(rows, this.#retentionOf) < this.#options.clock.nowMs() && !isHeld(rows, this.#retentionOf)
     );
   }
+}
+
+/**
+ * Shards to be forgotten, of shards in the order of their age. One that goes on with a shard which stays is kept too,
+ * since who comes to the end of that is told of it.
+ */
+function shardsOver(shards: Iterable<Shard>, nowMs: number): Shard[] {
+  const over: Shard[] = [];
+  const childrenOfKept = new Set<Shard>();
+  for (const shard of shards) {
+    if (shard.isOver(nowMs) && !childrenOfKept.has(shard)) over.push(shard);
+    else for (const child of shard.children) childrenOfKept.add(child);
+  }
+  return over;
 }

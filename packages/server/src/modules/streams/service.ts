@@ -24,6 +24,8 @@ import { ConsumerRegistry } from './consumers/registry.ts';
 import { Appender } from './appender.ts';
 import { StreamEncryptions } from './encryption/stream-encryption.ts';
 import { evenRanges } from './core/routing.ts';
+import { sizeOf } from './facts/traffic.ts';
+import { StreamFactsGatherer } from './facts/stream-facts.ts';
 import { damaged, shardNotFound, streamInUse, streamNotFound, streamsError } from './errors.ts';
 import { Journal } from './journal/journal.ts';
 import {
@@ -77,6 +79,7 @@ const DAY_MS = 24 * 3_600_000;
 
 class StreamsService implements Streams {
   readonly consumers: ConsumerRegistry;
+  readonly facts: StreamFactsGatherer;
   readonly #options: StreamsOptions & { readonly limits: StreamsLimits };
   readonly #store: StreamStore;
   readonly #encryptions: StreamEncryptions;
@@ -84,7 +87,7 @@ class StreamsService implements Streams {
   /** Names of streams that are being created, changed or deleted. */
   readonly #busy = new Set<string>();
   readonly #shards = new Map<number, Shard>();
-  #names: string[] | undefined;
+  #names: readonly string[] | undefined;
   #journal!: Journal;
   #appender!: Appender;
   #reader!: Reader;
@@ -106,6 +109,14 @@ class StreamsService implements Streams {
       capacity: options.capacity ?? 'off',
       stream: (name) => this.#streams.get(name),
       shard: (uid) => this.#shards.get(uid),
+    });
+    this.facts = new StreamFactsGatherer({
+      clock: options.clock,
+      isLimited: options.capacity === 'aws',
+      streams: () => this.#publicNames().map((name) => this.#streams.get(name)!),
+      stream: (name) => this.#stream(name),
+      consumersOf: (name) => this.consumers.factsOf(name),
+      trim: (shard) => this.#reader.trim(shard),
     });
     for (const stream of stored.streams) this.#add(stream);
     for (const { uid, holder, offset } of stored.holds) this.#shards.get(uid)?.holds.set(holder, offset);
@@ -228,16 +239,20 @@ class StreamsService implements Streams {
   }
 
   list(page: { readonly startAfter?: string; readonly limit: number }): StreamPage {
-    this.#names ??= [...this.#streams.values()]
-      .filter((stream) => !stream.internal)
-      .map((stream) => stream.name)
-      .sort();
-    const names = this.#names;
+    const names = this.#publicNames();
     const { startAfter } = page;
     const first = startAfter === undefined ? 0 : names.findIndex((name) => name > startAfter);
     if (first === -1) return { streams: [], more: false };
     const chosen = names.slice(first, first + page.limit);
     return { streams: chosen.map((name) => this.describe(name)), more: first + page.limit < names.length };
+  }
+
+  /** Sorted. */
+  #publicNames(): readonly string[] {
+    return (this.#names ??= [...this.#streams.values()]
+      .filter((stream) => !stream.internal)
+      .map((stream) => stream.name)
+      .sort());
   }
 
   async setRetention(name: string, retentionHours: number): Promise<void> {
@@ -251,9 +266,13 @@ class StreamsService implements Streams {
         code: 'invalid',
         message: `records are kept for ${RETENTION_HOURS_MIN} to ${RETENTION_HOURS_MAX} hours, not ${retentionHours}`,
       });
-    await this.#store.setRetention(name, retentionHours);
-    stream.retentionHours = retentionHours;
-    this.#retention.policyChanged();
+    await this.#changing(name, async () => {
+      const settings = stream.settingsFor(retentionHours, this.#options.clock.nowMs());
+      await this.#store.setRetention(name, retentionHours, settings);
+      stream.settings = settings;
+      stream.retentionHours = retentionHours;
+      this.#retention.policyChanged();
+    });
   }
 
   async setTags(name: string, tags: Readonly<Record<string, string>>): Promise<void> {
@@ -321,10 +340,17 @@ class StreamsService implements Streams {
     }
     if (stream.internal && options?.publicOnly) throw streamNotFound(name);
     const beyond = stream.meter?.admit(records, stream);
-    if (beyond !== undefined) return appendAdmitted(records, beyond, (rest) => this.#append(stream, rest));
-    const appending = this.#appender.start(stream, records);
-    await appending.durable;
-    return appending.answer();
+    try {
+      if (beyond !== undefined)
+        return await appendAdmitted(records, beyond, (rest) => this.#append(stream, rest));
+      const appending = this.#appender.start(stream, records);
+      await appending.durable;
+      return appending.answer();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'invalid')
+        stream.refusedRecords += records.partitionKeys.length;
+      throw error;
+    }
   }
 
   async #append(stream: Stream, records: RecordsIn): Promise<Appended> {
@@ -335,11 +361,12 @@ class StreamsService implements Streams {
 
   async read(ref: ShardRef, from: number, limits: ReadLimits): Promise<ReadResult> {
     const shard = this.#live(ref);
-    const meter = limits.shared === true ? shard.meter : undefined;
-    if (meter === undefined) return this.#reader.read(shard, from, limits);
-    meter.admitRead(shard);
+    if (limits.shared !== true) return this.#reader.read(shard, from, limits);
+    shard.meter?.admitRead(shard);
     const result = await this.#reader.read(shard, from, limits);
-    meter.tookRuns(shard, result.runs);
+    const given = { ...sizeOf(result.runs), behindMs: result.millisBehindLatest };
+    shard.gave(given, this.#options.clock.monotonicMs());
+    shard.meter?.tookBytes(shard, given.bytes);
     return result;
   }
 

@@ -1,12 +1,23 @@
 import type { ShardState } from './api.ts';
-import type { LogShard } from './journal/journal.ts';
+import { Traffic } from './facts/traffic.ts';
+import type { Amounts } from './facts/api.ts';
+import type { Appending, LogShard } from './journal/journal.ts';
 import type { Meter } from './meter.ts';
+import { sectionBytes } from './core/batch-format.ts';
+import { cutoffMs } from './core/retention.ts';
 import type { StoredShard } from './stream-store.ts';
 
 /** A reader that waits for an offset. */
 export interface Waiter {
   readonly offset: number;
   readonly wake: () => void;
+}
+
+/** What one reader got at once. */
+export interface Given {
+  readonly bytes: number;
+  readonly records: number;
+  readonly behindMs?: number;
 }
 
 /** A shard as the service keeps it; `snapshot` is what leaves the module. */
@@ -26,6 +37,8 @@ export class Shard implements ShardState, LogShard {
   /** Arrival of the record at the trim horizon, when it is known. */
   trimArrivalMs: number | undefined;
   retentionMs: number;
+  /** What arrived earlier is gone for good, unless it is held. */
+  goneBeforeMs = -Infinity;
   readonly holds = new Map<string, number>();
   readonly waiters = new Set<Waiter>();
   /** Shards that go on with its hash keys; none while it is open. */
@@ -33,8 +46,13 @@ export class Shard implements ShardState, LogShard {
   /** Undefined when its readers share what the machine can do. */
   meter: Meter | undefined;
   gone = false;
+  /** Undefined until something goes through it. */
+  traffic: Traffic | undefined;
+  /** Of its stream. */
+  readonly #totals: Amounts;
 
-  constructor(facts: StoredShard & { readonly retentionMs: number }) {
+  constructor(facts: StoredShard & { readonly retentionMs: number }, totals: Amounts) {
+    this.#totals = totals;
     this.uid = facts.uid;
     this.shardId = facts.shardId;
     this.hashKeyStart = facts.hashKeyStart;
@@ -52,6 +70,11 @@ export class Shard implements ShardState, LogShard {
     return lowest;
   }
 
+  /** What arrived earlier has expired. */
+  cutoffMs(nowMs: number): number {
+    return Math.max(cutoffMs(nowMs, this.retentionMs), this.goneBeforeMs);
+  }
+
   /** It has taken its last record and a reader has them all before `offset`. */
   endsAt(offset: number): boolean {
     return this.closedMs !== undefined && offset >= this.nextOffset;
@@ -65,6 +88,34 @@ export class Shard implements ShardState, LogShard {
       this.trimOffset >= this.nextOffset &&
       this.holdOffset >= this.nextOffset
     );
+  }
+
+  arrived(section: number, { buffer, counts, firstOffsets, arrivalMs }: Appending, nowMs: number): void {
+    // The only record is the oldest.
+    if (this.trimOffset === firstOffsets[section]!) this.trimArrivalMs = arrivalMs;
+    const slot = (this.traffic ??= new Traffic()).at(nowMs);
+    const bytes = sectionBytes(buffer, section);
+    const records = counts[section]!;
+    slot.inBytes += bytes;
+    slot.inRecords += records;
+    this.#totals.inBytes += bytes;
+    this.#totals.inRecords += records;
+  }
+
+  /** Counts what a reader got; `behindMs` is how far behind the newest record it was then. */
+  gave({ bytes, records, behindMs = 0 }: Given, nowMs: number): void {
+    const slot = (this.traffic ??= new Traffic()).at(nowMs);
+    slot.outBytes += bytes;
+    slot.outRecords += records;
+    if (behindMs > slot.behindMs) slot.behindMs = behindMs;
+    this.#totals.outBytes += bytes;
+    this.#totals.outRecords += records;
+  }
+
+  /** Counts what it had no capacity for. */
+  throttled(what: 'throttledRecords' | 'throttledReads', nowMs: number): void {
+    (this.traffic ??= new Traffic()).at(nowMs)[what]++;
+    this.#totals[what]++;
   }
 
   raiseTrim(offset: number): void {

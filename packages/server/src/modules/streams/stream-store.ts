@@ -227,11 +227,11 @@ export class StreamStore {
     });
   }
 
-  async setRetention(name: string, retentionHours: number): Promise<void> {
+  async setRetention(name: string, retentionHours: number, settings: StreamSettings): Promise<void> {
     const tables = this.#meta.tables<Tables>();
     await tables
       .updateTable('streams_stream')
-      .set({ retention_hours: retentionHours })
+      .set({ retention_hours: retentionHours, settings: JSON.stringify(settings) })
       .where('name', '=', name)
       .execute();
   }

@@ -2,6 +2,7 @@
 import type { Meter } from './meter.ts';
 import type { StreamDescription, StreamMode, StreamSettings, StreamStatus } from './api.ts';
 import { Router } from './core/routing.ts';
+import { noAmounts } from './facts/traffic.ts';
 import type { StreamSealer } from './encryption/data-keys.ts';
 import { Shard } from './shard.ts';
 import type { StoredShard, StoredStream } from './stream-store.ts';
@@ -31,6 +32,10 @@ export class Stream {
   fence: Fence | undefined;
   /** Undefined when what is appended is stored in the clear. */
   sealer: StreamSealer | undefined;
+  /** What went through its shards since the process started, those that are gone included. */
+  readonly totals = noAmounts();
+  /** Of appends that were refused as a whole, for no fault of theirs. */
+  refusedRecords = 0;
   #meter: Meter | undefined;
   #retentionHours: number;
   #shards: Shard[] = [];
@@ -80,7 +85,15 @@ export class Stream {
 
   set retentionHours(hours: number) {
     this.#retentionHours = hours;
-    for (const shard of this.#shards) shard.retentionMs = hours * HOUR_MS;
+    for (const shard of this.#shards) this.#keep(shard);
+  }
+
+  /** The settings to go with another retention: what has expired by now must not come back. */
+  settingsFor(retentionHours: number, nowMs: number): StreamSettings {
+    if (retentionHours <= this.#retentionHours) return this.settings;
+    const { goneBeforeMs = -Infinity } = this.settings;
+    const expiredMs = nowMs - this.#retentionHours * HOUR_MS;
+    return { ...this.settings, goneBeforeMs: Math.max(goneBeforeMs, expiredMs) };
   }
 
   shard(shardId: string): Shard | undefined {
@@ -121,15 +134,21 @@ export class Stream {
 
   #add(stored: readonly StoredShard[]): Shard[] {
     const retentionMs = this.#retentionHours * HOUR_MS;
-    const added = stored.map((facts) => new Shard({ ...facts, retentionMs }));
+    const added = stored.map((facts) => new Shard({ ...facts, retentionMs }, this.totals));
     for (const shard of added) {
       shard.meter = this.#meter;
+      this.#keep(shard);
       this.#shards.push(shard);
       this.#byId.set(shard.shardId, shard);
       for (const parent of [shard.parentShardId, shard.adjacentParentShardId])
         if (parent !== undefined) this.#byId.get(parent)?.children.push(shard);
     }
     return added;
+  }
+
+  #keep(shard: Shard): void {
+    shard.retentionMs = this.#retentionHours * HOUR_MS;
+    shard.goneBeforeMs = this.settings.goneBeforeMs ?? -Infinity;
   }
 
   #route(): void {

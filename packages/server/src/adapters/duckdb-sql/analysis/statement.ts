@@ -54,13 +54,25 @@ const OTHER_NODES = new Set([
 /** Members of the tree that can restrict the rows of a scan; constants that look like one do no harm. */
 const FILTERING = /"(where_clause|having|qualify|condition)":/;
 
+function treeOf(text: string): JsonObject {
+  try {
+    return JSON.parse(text) as JsonObject;
+  } catch {
+    // The engine writes a literal beyond the doubles as a bare Infinity, which is no JSON.
+    throw refused(
+      'a number in the statement is out of range',
+      'Numbers reach from -1.8E308 to 1.8E308; write a larger one as text.',
+    );
+  }
+}
+
 /** `tree` is what `json_serialize_sql` gives for `sql`. */
 export function analyseTree(options: {
   readonly tree: string;
   readonly sql: string;
   readonly catalogs: readonly string[];
 }): Omit<StatementAnalysis, 'kind'> {
-  const root = JSON.parse(options.tree) as JsonObject;
+  const root = treeOf(options.tree);
   if (root['error'] === true) throw syntaxError(root, options.sql);
   const statements = root['statements'];
   if (!Array.isArray(statements) || statements.length !== 1) {

@@ -23,6 +23,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
+import { SqlError } from '../../../ports/sql-engine.ts';
 
 export type Formatter = (value: DuckDBValue) => string;
 
@@ -135,10 +136,18 @@ function formatterOfMap(type: DuckDBMapType): Formatter {
 }
 
 function formatterOfStruct(type: DuckDBStructType): Formatter {
+  // The client of DuckDB keeps values by name, so that of several without one only the last is left.
+  if (new Set(type.entryNames).size < type.entryNames.length) {
+    throw new SqlError({
+      code: 'refused',
+      message: "NOT_SUPPORTED: a row whose fields have no names can't be in a result",
+      hint: 'Name them, as in struct_pack(a := 1, b := 2), or select the values as columns.',
+    });
+  }
   const fields = type.entryNames.map((name, at) => ({ name, format: nested(type.entryTypes[at]!) }));
   return (value) => {
     const { entries } = value as DuckDBStructValue;
-    return `{${fields.map(({ name, format }) => `${name}=${format(entries[name] ?? null)}`).join(', ')}}`;
+    return `{${fields.map(({ name, format }) => `${name || 'field0'}=${format(entries[name] ?? null)}`).join(', ')}}`;
   };
 }
 

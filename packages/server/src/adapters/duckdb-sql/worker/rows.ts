@@ -16,7 +16,10 @@ export async function writeRows(
   const result = await connection.stream(request.sql);
   const streams = result.isStreaming;
   const writing = request.kind === 'explain' ? planTable() : new RowTable(result, request.unnamed);
-  const writer = await ResultWriter.create(request.resultFile, writing.names, request.resultBytesMax);
+  const writer = await ResultWriter.create(request.resultFile, writing.names, {
+    bytesMax: request.resultBytesMax,
+    smallBytesMax: request.smallBytesMax,
+  });
   try {
     for (;;) {
       const chunk = await result.fetchChunk();

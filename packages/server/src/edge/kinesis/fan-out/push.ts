@@ -3,6 +3,7 @@ import { PlatformError } from '../../../base/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Subscription } from '../../../modules/streams/index.ts';
 import type { Wire } from '../../aws-json/index.ts';
+import { mapStreamsError } from '../errors.ts';
 import { message, messageHeaders } from './event-stream.ts';
 import { eventHeaders } from './shard-event.ts';
 import type { ShardEvents } from './shard-events.ts';
@@ -41,13 +42,7 @@ export async function* push(work: Push): AsyncGenerator<Uint8Array, void, undefi
     if (!gone) work.onFailure(error);
     // An end that was under way says more than what it broke.
     if (subscription.ended === undefined) {
-      yield gone
-        ? exception(wire, 'ResourceNotFoundException', work.refusals.gone)
-        : exception(
-            wire,
-            'InternalFailureException',
-            'The subscription failed inside Sluice. The server has logged the cause.',
-          );
+      yield gone ? exception(wire, 'ResourceNotFoundException', work.refusals.gone) : failure(wire, error);
       return;
     }
   }
@@ -88,6 +83,18 @@ async function* pushRecords(work: Push): AsyncGenerator<Uint8Array, void, undefi
       yield* events.empty(shard, offset).chunks(0);
     }
   }
+}
+
+/** The stream of events has exceptions for keys that can't be used; all else is a fault of the server. */
+function failure(wire: Wire, error: unknown): Buffer {
+  const known = mapStreamsError(error);
+  return known?.type.startsWith('KMS') === true
+    ? exception(wire, known.type, known.message)
+    : exception(
+        wire,
+        'InternalFailureException',
+        'The subscription failed inside Sluice. The server has logged the cause.',
+      );
 }
 
 function exception(wire: Wire, type: string, text: string): Buffer {

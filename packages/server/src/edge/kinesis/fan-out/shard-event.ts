@@ -1,7 +1,8 @@
 /** SubscribeToShardEvent as bytes that all subscriptions at one position share. */
-import { assert } from '../../../base/assert.ts';
 import { sequenceNumberOf, type RecordRun, type ShardRef } from '../../../modules/streams/index.ts';
-import { ARRAY, BYTES, MAP, TEXT, writeEpoch, writeHead } from '../../aws-cbor/index.ts';
+import { MAP, TEXT, writeHead } from '../../aws-cbor/index.ts';
+import { cborRecordsBytesMax, writeCborRecords } from '../cbor-records.ts';
+import { jsonRecordsBytesMax, writeJsonRecords } from '../json-records.ts';
 import { bodyOffset, END_BYTES, messageHeaders, openMessage, otherEnd, seal } from './event-stream.ts';
 
 /**
@@ -78,6 +79,10 @@ export function eventHeaders(contentType: string): Buffer {
   });
 }
 
+/** Of an event beside its records. */
+const EVENT_BYTES_MORE = 160;
+
+const JSON_HEAD = Buffer.from('{"Records":[');
 /** Digits of the largest safe integer. */
 const BEHIND_DIGITS = 16;
 
@@ -87,11 +92,15 @@ export function jsonEvents(contentType: string): EventFormat {
     headers,
     behindBytes: BEHIND_DIGITS + 1,
     encode(shard, runs, continuation) {
-      const text = jsonText(shard, runs, continuation);
-      const bytes = Buffer.byteLength(text);
-      const target = openMessage(headers, bytes + BEHIND_DIGITS + 1);
-      target.write(text, bodyOffset(headers));
-      return target;
+      const body = Buffer.allocUnsafe(JSON_HEAD.length + jsonRecordsBytesMax(runs) + EVENT_BYTES_MORE);
+      body.set(JSON_HEAD);
+      let at = writeJsonRecords(body, JSON_HEAD.length, shard, runs);
+      at += body.write(
+        `],"ContinuationSequenceNumber":"${continuation}","MillisBehindLatest":`,
+        at,
+        'latin1',
+      );
+      return openWith(headers, body.subarray(0, at), BEHIND_DIGITS + 1);
     },
     writeBehind(target, at, behindMs) {
       target.write(`${String(Math.floor(behindMs)).padStart(BEHIND_DIGITS)}}`, at, 'latin1');
@@ -99,27 +108,8 @@ export function jsonEvents(contentType: string): EventFormat {
   };
 }
 
-function jsonText(shard: ShardRef, runs: readonly RecordRun[], continuation: string): string {
-  let text = '{"Records":[';
-  let separator = '';
-  for (const { firstOffset, count, arrivalMs, bytes, bounds } of runs) {
-    const arrival = `","ApproximateArrivalTimestamp":${arrivalMs / 1000},"Data":"`;
-    for (let index = 0; index < count; index++) {
-      const dataAt = bounds[2 * index + 1]!;
-      const key = JSON.stringify(bytes.toString('utf8', bounds[2 * index], dataAt));
-      const data = bytes.toString('base64', dataAt, bounds[2 * index + 2]);
-      text += `${separator}{"SequenceNumber":"${sequenceNumberOf(shard, firstOffset + index)}${arrival}${data}","PartitionKey":${key}}`;
-      separator = ',';
-    }
-  }
-  return `${text}],"ContinuationSequenceNumber":"${continuation}","MillisBehindLatest":`;
-}
-
 const UINT_64 = 0x1b;
 const BEHIND_BYTES = 9;
-/** Of a record beside its key and data: names of members, heads, number and timestamp. */
-const RECORD_BYTES_MORE = 160;
-const EVENT_BYTES_MORE = 160;
 
 /** Blobs are byte strings: a third less than in JSON. */
 export function cborEvents(contentType: string, timestampsPerSecond: 1 | 1000): EventFormat {
@@ -128,14 +118,12 @@ export function cborEvents(contentType: string, timestampsPerSecond: 1 | 1000): 
     headers,
     behindBytes: BEHIND_BYTES,
     encode(shard, runs, continuation) {
-      let bytesMax = EVENT_BYTES_MORE;
-      for (const { bounds, count } of runs)
-        bytesMax += bounds[2 * count]! - bounds[0]! + count * RECORD_BYTES_MORE;
-      const body = Buffer.allocUnsafe(bytesMax);
-      const length = writeCbor(body, { shard, runs, continuation, timestampsPerSecond });
-      const target = openMessage(headers, length + BEHIND_BYTES);
-      target.set(body.subarray(0, length), bodyOffset(headers));
-      return target;
+      const body = Buffer.allocUnsafe(cborRecordsBytesMax(runs) + EVENT_BYTES_MORE);
+      let at = writeText(body, writeHead(body, 0, MAP, 3), 'Records');
+      at = writeCborRecords(body, at, { shard, runs, timestampsPerSecond });
+      at = writeText(body, writeText(body, at, 'ContinuationSequenceNumber'), continuation);
+      at = writeText(body, at, 'MillisBehindLatest');
+      return openWith(headers, body.subarray(0, at), BEHIND_BYTES);
     },
     writeBehind(target, at, behindMs) {
       target[at] = UINT_64;
@@ -144,46 +132,15 @@ export function cborEvents(contentType: string, timestampsPerSecond: 1 | 1000): 
   };
 }
 
-function writeCbor(
-  target: Buffer,
-  event: {
-    readonly shard: ShardRef;
-    readonly runs: readonly RecordRun[];
-    readonly continuation: string;
-    readonly timestampsPerSecond: 1 | 1000;
-  },
-): number {
-  const { shard, runs, continuation, timestampsPerSecond } = event;
-  let count = 0;
-  for (const run of runs) count += run.count;
-  let at = writeText(target, writeHead(target, 0, MAP, 3), 'Records');
-  at = writeHead(target, at, ARRAY, count);
-  for (const run of runs) {
-    const { bytes, bounds } = run;
-    for (let index = 0; index < run.count; index++) {
-      const [keyAt, dataAt, end] = [bounds[2 * index]!, bounds[2 * index + 1]!, bounds[2 * index + 2]!];
-      at = writeText(target, writeHead(target, at, MAP, 4), 'SequenceNumber');
-      at = writeText(target, at, sequenceNumberOf(shard, run.firstOffset + index));
-      at = writeText(target, at, 'ApproximateArrivalTimestamp');
-      at = writeEpoch(target, at, run.arrivalMs, timestampsPerSecond);
-      at = writeBytes(target, writeText(target, at, 'Data'), BYTES, bytes.subarray(dataAt, end));
-      at = writeBytes(target, writeText(target, at, 'PartitionKey'), TEXT, bytes.subarray(keyAt, dataAt));
-    }
-  }
-  at = writeText(target, writeText(target, at, 'ContinuationSequenceNumber'), continuation);
-  at = writeText(target, at, 'MillisBehindLatest');
-  assert(at <= target.length, 'an event must fit what is reckoned for it');
-  return at;
+/** A message that has `body`, and room for more behind it. */
+function openWith(headers: Buffer, body: Buffer, bytesMore: number): Buffer {
+  const target = openMessage(headers, body.length + bytesMore);
+  target.set(body, bodyOffset(headers));
+  return target;
 }
 
 /** Of ASCII. */
 function writeText(target: Buffer, at: number, text: string): number {
   const start = writeHead(target, at, TEXT, text.length);
   return start + target.write(text, start, 'latin1');
-}
-
-function writeBytes(target: Buffer, at: number, major: number, bytes: Uint8Array): number {
-  const start = writeHead(target, at, major, bytes.length);
-  target.set(bytes, start);
-  return start + bytes.length;
 }

@@ -27,6 +27,13 @@ function history(): { puts: AcknowledgedPut[]; runs: SeenRun[]; shards: History[
 }
 type Good = ReturnType<typeof history>;
 
+/** The good history as one consumer has it, whom nobody else's reads help: subscriptions to the ends of the shards. */
+function subscribed(): Good {
+  const good = history();
+  const runs = good.runs.map(({ shard, records }) => ({ shard, records, from: 0n, ended: shard === 'a' }));
+  return { ...good, runs };
+}
+
 const withRun = (good: Good, at: number, change: (run: SeenRun) => Partial<SeenRun>): History => ({
   ...good,
   runs: good.runs.map((run, index) => (index === at ? { ...run, ...change(run) } : run)),
@@ -36,6 +43,7 @@ const withPut = (good: Good, at: number, change: Partial<AcknowledgedPut>): Ackn
 
 test('a good history has no findings', () => {
   assert.deepEqual(checkLog(history()), []);
+  assert.deepEqual(checkLog(subscribed()), []);
 });
 
 test('what retention removed is not lost', () => {
@@ -44,6 +52,14 @@ test('what retention removed is not lost', () => {
     complete: { keptFromMs: 2, at: 99 },
   }));
   assert.deepEqual(checkLog(trimmed), []);
+});
+
+test('what expired before a subscription came to it is not left out, and what others put may be there once', () => {
+  const good = subscribed();
+  const late = withRun(good, 0, ({ records }) => ({ records: records.slice(2), mayMissBeforeMs: 2 }));
+  assert.deepEqual(checkLog(late), []);
+  const unanswered = { ...good, puts: good.puts.slice(0, -1), attempts: [good.puts.at(-1)!] };
+  assert.deepEqual(checkLog(unanswered), []);
 });
 
 test('what was put after a read is not missed in it', () => {
@@ -96,6 +112,55 @@ const MUTATIONS: readonly [string, Violation, (good: Good) => History][] = [
     (good) => ({ ...good, runs: [...good.runs, { shard: 'a', records: [good.puts[0]!, good.puts[2]!] }] }),
   ],
   [
+    'a subscription skips a record',
+    'left-out',
+    () => withRun(subscribed(), 0, ({ records }) => ({ records: records.toSpliced(1, 1) })),
+  ],
+  [
+    'a subscription skips a record that had not expired',
+    'left-out',
+    () =>
+      withRun(subscribed(), 0, ({ records }) => ({ records: records.toSpliced(2, 1), mayMissBeforeMs: 2 })),
+  ],
+  [
+    'a subscription begins after its start',
+    'left-out',
+    () => withRun(subscribed(), 1, ({ records }) => ({ records: records.slice(1) })),
+  ],
+  [
+    'a subscription that goes on gets a record again',
+    'numbers-fall',
+    () => withRun(subscribed(), 0, ({ records }) => ({ records: records.toSpliced(2, 0, records[1]!) })),
+  ],
+  [
+    'a closed shard ends before its last record',
+    'left-out',
+    () => withRun(subscribed(), 0, ({ records }) => ({ records: records.slice(0, -1) })),
+  ],
+  [
+    'a closed shard ends, and gave nothing',
+    'left-out',
+    () => withRun(subscribed(), 0, () => ({ records: [] })),
+  ],
+  [
+    'a record without an answer is there twice',
+    'duplicated',
+    (good) => ({
+      ...withRun(good, 2, ({ records }) => ({ records: [...records, { ...records[0]!, number: 999n }] })),
+      puts: good.puts.filter(({ value }) => value !== 'v5'),
+      attempts: [good.puts[5]!],
+    }),
+  ],
+  [
+    'a record has another key than was put',
+    'other-content',
+    (good) =>
+      withRun(good, 0, ({ records }) => ({
+        records: records.map((record, at) => (at === 1 ? { ...record, key: 'k0' } : record)),
+      })),
+  ],
+  ['two records of a key change places', 'key-out-of-order', (good) => swapped(good, 0, 2)],
+  [
     'a read goes backwards',
     'numbers-fall',
     (good) => withRun(good, 0, ({ records }) => ({ records: records.toReversed() })),
@@ -133,6 +198,17 @@ const MUTATIONS: readonly [string, Violation, (good: Good) => History][] = [
 
 function withPutNumbers(good: Good, at: number, number: bigint): Good & History {
   return { ...good, puts: withPut(good, at, { number }) };
+}
+
+/** As if the server had taken two records of one shard in the other order, and told so. */
+function swapped(good: Good, one: number, other: number): History {
+  const [a, b] = [good.puts[one]!, good.puts[other]!];
+  const puts = good.puts.with(one, { ...a, number: b.number }).with(other, { ...b, number: a.number });
+  const runs = good.runs.map((run) => ({
+    ...run,
+    records: puts.filter(({ shard }) => shard === run.shard).sort((x, y) => (x.number < y.number ? -1 : 1)),
+  }));
+  return { ...good, puts, runs };
 }
 
 for (const [name, violation, mutate] of MUTATIONS)

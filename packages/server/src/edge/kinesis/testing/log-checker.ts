@@ -1,13 +1,14 @@
 /**
- * Says what is wrong with a history of a stream: what was put and acknowledged, and all that readers saw. It knows
- * nothing of the server but the promises of Kinesis, and finds loss, duplicates, broken order of keys, numbers that
- * don't rise and reads that differ from other reads.
+ * Says what is wrong with a history of a stream: what was put, what of it was acknowledged, and all that readers and
+ * subscriptions saw. It knows nothing of the server but the promises of Kinesis, and finds loss, duplicates, broken order
+ * of keys, numbers that don't rise, reads that leave something out and reads that differ from other reads.
  */
 export interface SeenRecord {
   readonly number: bigint;
   readonly key: string;
   /** Unique among all that is put. */
   readonly value: string;
+  readonly arrivalMs?: number;
 }
 
 export interface AcknowledgedPut extends SeenRecord {
@@ -18,10 +19,19 @@ export interface AcknowledgedPut extends SeenRecord {
   readonly arrivalMs: number;
 }
 
-/** Records that one reader got from one shard one after another, without leaving any out. */
+/**
+ * Records that one reader got from one shard one after another: through iterators, or through subscriptions of which
+ * each went on where the one before was.
+ */
 export interface SeenRun {
   readonly shard: string;
   readonly records: readonly SeenRecord[];
+  /** Where it began, whether there was a record or not; without it, at its first record. */
+  readonly from?: bigint;
+  /** It was told that the closed shard has nothing more. */
+  readonly ended?: boolean;
+  /** Records that arrived earlier may have expired before it came to them. */
+  readonly mayMissBeforeMs?: number;
   /** From the oldest record that is kept to the newest of those that were answered before the moment `at`. */
   readonly complete?: { readonly keptFromMs: number; readonly at: number };
 }
@@ -33,6 +43,8 @@ export interface SeenShard {
 
 export interface History {
   readonly puts: readonly AcknowledgedPut[];
+  /** Puts without an answer, or with a refusal: each is there once or not at all. */
+  readonly attempts?: readonly { readonly key: string; readonly value: string }[];
   readonly runs: readonly SeenRun[];
   /** Every shard that ever was. */
   readonly shards: readonly SeenShard[];
@@ -54,16 +66,20 @@ export interface Finding {
   readonly about: string;
 }
 
-export function checkLog({ puts, runs, shards }: History): Finding[] {
+export function checkLog({ puts, runs, shards, attempts = [] }: History): Finding[] {
   const findings: Finding[] = [];
   const say = (violation: Violation, about: string): void => void findings.push({ violation, about });
   const putByValue = new Map(puts.map((put) => [put.value, put]));
+  const attempted = new Map(attempts.map(({ key, value }) => [value, key]));
   const seen = collect(runs, say);
   for (const [shard, records] of seen) {
-    for (const { number, value } of records.values()) {
+    for (const { number, key, value } of records.values()) {
       const put = putByValue.get(value);
-      if (put === undefined) say('never-put', `${value} in ${shard}`);
-      else if (put.shard !== shard || put.number !== number)
+      const putKey = put?.key ?? attempted.get(value);
+      if (putKey === undefined) say('never-put', `${value} in ${shard}`);
+      else if (putKey !== key) say('other-content', `${value} was put with ${putKey} and has ${key}`);
+      if (put === undefined) continue;
+      if (put.shard !== shard || put.number !== number)
         say(
           'other-number',
           `${value} was acknowledged as ${put.shard}/${put.number}, and read as ${shard}/${number}`,
@@ -101,27 +117,50 @@ function checkRuns(
   { seen, puts }: { seen: Seen; puts: readonly AcknowledgedPut[] },
   say: Say,
 ): void {
-  const numbers = new Map(
-    [...seen].map(([shard, records]) => [shard, [...records.keys()].sort((a, b) => (a < b ? -1 : 1))]),
-  );
-  for (const { shard, records, complete } of runs) {
+  const putsOf = Map.groupBy(puts, (put) => put.shard);
+  const known = knownRecords(seen, puts);
+  for (const run of runs) {
+    const { shard, records, complete } = run;
     for (const [at, { number, value }] of records.entries())
       if (at > 0 && number <= records[at - 1]!.number) say('numbers-fall', `${value} in ${shard}`);
     const had = new Set(records.map(({ number }) => number));
-    const [first, last] = [records[0]?.number, records.at(-1)?.number];
-    if (first !== undefined && last !== undefined)
-      for (const number of numbers.get(shard)!)
-        if (number > first && number < last && !had.has(number)) say('left-out', `${shard}/${number}`);
+    checkNoGap(run, { had, known: known.get(shard) ?? [] }, say);
     if (complete === undefined) continue;
-    for (const put of puts)
-      if (
-        put.shard === shard &&
-        put.answeredAt < complete.at &&
-        put.arrivalMs >= complete.keptFromMs &&
-        !had.has(put.number)
-      )
+    for (const put of putsOf.get(shard) ?? [])
+      if (put.answeredAt < complete.at && put.arrivalMs >= complete.keptFromMs && !had.has(put.number))
         say('lost', `${put.value} of ${shard}`);
   }
+}
+
+/** A record that a run came past, since it had a later one or the end, must be in it. */
+function checkNoGap(
+  { shard, records, from, ended = false, mayMissBeforeMs = -Infinity }: SeenRun,
+  { had, known }: { had: ReadonlySet<bigint>; known: readonly SeenRecord[] },
+  say: Say,
+): void {
+  const first = from ?? records[0]?.number;
+  const last = records.at(-1)?.number;
+  if (first === undefined) return;
+  for (const { number, arrivalMs = -Infinity } of known)
+    if (
+      number >= first &&
+      (ended || (last !== undefined && number < last)) &&
+      !had.has(number) &&
+      arrivalMs >= mayMissBeforeMs
+    )
+      say('left-out', `${shard}/${number}`);
+}
+
+/** By shard: all that was acknowledged or seen. */
+function knownRecords(seen: Seen, puts: readonly AcknowledgedPut[]): Map<string, SeenRecord[]> {
+  const known = new Map([...seen].map(([shard, records]) => [shard, [...records.values()]]));
+  for (const put of puts) {
+    if (seen.get(put.shard)?.has(put.number)) continue;
+    const ofShard = known.get(put.shard) ?? [];
+    ofShard.push(put);
+    known.set(put.shard, ofShard);
+  }
+  return known;
 }
 
 function checkOnce(seen: Seen, say: Say): void {

@@ -139,12 +139,14 @@ export class ConsumerRegistry implements Consumers {
   facts(): readonly ConsumerFacts[] {
     const nowMs = this.#options.clock.nowMs();
     return [...this.#consumers.values()].flatMap((consumers) =>
-      [...consumers.values()].map(({ stream, name, createdMs, slots }) => ({
-        stream,
-        consumer: name,
-        createdMs,
-        shards: [...slots.values()].map((slot) => shardFacts(slot, nowMs)),
-      })),
+      [...consumers.values()].map((consumer) => consumerFacts(consumer, nowMs)),
+    );
+  }
+
+  factsOf(stream: string): readonly ConsumerFacts[] {
+    const nowMs = this.#options.clock.nowMs();
+    return [...(this.#consumers.get(stream)?.values() ?? [])].map((consumer) =>
+      consumerFacts(consumer, nowMs),
     );
   }
 
@@ -187,6 +189,11 @@ export class ConsumerRegistry implements Consumers {
 
 function endAll({ slots }: Registered, reason: SubscriptionEnd): void {
   for (const { subscription } of slots.values()) subscription.end(reason);
+}
+
+function consumerFacts({ stream, name, createdMs, slots }: Registered, nowMs: number): ConsumerFacts {
+  const shards = [...slots.values()].map((slot) => shardFacts(slot, nowMs));
+  return { stream, consumer: name, createdMs, shards };
 }
 
 function shardFacts({ progress, subscription }: Slot, nowMs: number): ConsumerShardFacts {

@@ -86,6 +86,9 @@ export class ShardSubscription implements Subscription {
   sent({ nextOffset, bytes, arrivalMs }: Parameters<Subscription['sent']>[0]): void {
     const progress = this.#progress;
     this.#sentMs = this.#clock.monotonicMs();
+    // Records that expired before they were sent are not among what it got.
+    const records = nextOffset - Math.max(progress.nextOffset, this.shard.trimOffset);
+    if (records > 0) this.shard.gave({ bytes, records }, this.#sentMs);
     progress.nextOffset = nextOffset;
     progress.arrivalMs = arrivalMs ?? progress.arrivalMs;
     progress.paidMs =

@@ -80,8 +80,8 @@ export class BatchEncoder {
     if (sealed) size += sectionCount * SEAL_BYTES;
     if (size > options.bytesMax) return { record: 0, problem: 'too-large' };
     const buffer = options.allocate(size);
-    this.#writeTables(buffer, { count, sectionCount, sealed, uidOf: options.uidOf });
-    const refused = this.#writeRecords(buffer, records, sectionCount);
+    const words = this.#writeTables(buffer, { count, sectionCount, sealed, uidOf: options.uidOf });
+    const refused = this.#writeRecords({ buffer, words }, records, sectionCount);
     if (refused !== undefined) return refused;
     return {
       buffer,
@@ -132,16 +132,17 @@ export class BatchEncoder {
   #writeTables(
     buffer: Buffer,
     sizes: { count: number; sectionCount: number; sealed: boolean; uidOf: (shard: number) => number },
-  ): void {
+  ): Uint32Array {
     const { count, sectionCount, sealed, uidOf } = sizes;
-    buffer.fill(0, 0, BATCH_HEADER_BYTES);
-    buffer.writeUInt32LE(BATCH_MAGIC, AT.magic);
-    buffer.writeUInt32LE(buffer.length, AT.length);
-    buffer.writeUInt32LE(sectionCount, AT.sectionCount);
-    buffer.writeUInt32LE(count, AT.recordCount);
-    buffer.writeUInt32LE(sealed ? BATCH_FORMAT_SEALED : BATCH_FORMAT, AT.format);
     const words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
     const floats = new Float64Array(buffer.buffer, buffer.byteOffset, buffer.length >> 3);
+    // Indexed writes throughout: a call of `fill` or `writeUInt32LE` costs as much as a short record.
+    for (let at = 0; at < BATCH_HEADER_BYTES >> 3; at++) floats[at] = 0;
+    words[AT.magic >> 2] = BATCH_MAGIC;
+    words[AT.length >> 2] = buffer.length;
+    words[AT.sectionCount >> 2] = sectionCount;
+    words[AT.recordCount >> 2] = count;
+    words[AT.format >> 2] = sealed ? BATCH_FORMAT_SEALED : BATCH_FORMAT;
     let boundsAt = BATCH_HEADER_BYTES + sectionCount * SECTION_BYTES;
     let bytesAt = boundsAt + (2 * count + sectionCount) * 4;
     for (let section = 0; section < sectionCount; section++) {
@@ -158,13 +159,18 @@ export class BatchEncoder {
       boundsAt += (2 * this.#counts[section]! + 1) * 4;
       bytesAt = end;
     }
-    if (bytesAt < buffer.length) buffer.fill(0, bytesAt);
+    if (sealed) buffer.fill(0, bytesAt);
+    else for (let at = bytesAt; at < buffer.length; at++) buffer[at] = 0;
+    return words;
   }
 
   /** Second pass. */
-  #writeRecords(buffer: Buffer, records: RecordsIn, sectionCount: number): Refused | undefined {
+  #writeRecords(
+    { buffer, words }: { buffer: Buffer; words: Uint32Array },
+    records: RecordsIn,
+    sectionCount: number,
+  ): Refused | undefined {
     const { partitionKeys, data } = records;
-    const words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
     const bytesAt = this.#bytesAt;
     const boundsAt = this.#boundsAt;
     for (let index = 0, count = partitionKeys.length; index < count; index++) {

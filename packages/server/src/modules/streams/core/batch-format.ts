@@ -38,6 +38,12 @@ export const SEAL_AT = { tag: 0, count: 16, open: 24 } as const;
 /** Byte positions in a section. */
 export const SECTION_AT = { uid: 0, firstOffset: 8, count: 16, bounds: 20, bytes: 24, bytesEnd: 28 } as const;
 
+/** Of the keys and data of a section's records. */
+export function sectionBytes(batch: Buffer, section: number): number {
+  const at = BATCH_HEADER_BYTES + section * SECTION_BYTES;
+  return batch.readUInt32LE(at + SECTION_AT.bytesEnd) - batch.readUInt32LE(at + SECTION_AT.bytes);
+}
+
 export function aligned(sizeBytes: number): number {
   return Math.ceil(sizeBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }

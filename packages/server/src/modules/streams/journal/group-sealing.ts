@@ -28,25 +28,40 @@ export async function withKeys(
   });
 }
 
-/**
- * What is written for the group's pieces, which stay in the clear for readers at the tail; undefined when that is the
- * pieces themselves. The batches must have been placed.
- */
-export function sealGroup(group: readonly Appending[], pieces: readonly Piece[]): Piece[] | undefined {
-  let bytes = 0;
-  for (const { sealer, buffer } of group) if (sealer !== undefined) bytes += buffer.length;
-  if (bytes === 0) return undefined;
-  const memory = Buffer.allocUnsafeSlow(bytes);
-  let used = 0;
-  const written = group.map(({ sealer, buffer }) => {
-    if (sealer === undefined) return { buffer };
-    const sealed = memory.subarray(used, used + buffer.length);
-    used += buffer.length;
-    sealBatch(buffer, sealed, sealer.key);
-    return { buffer: sealed };
-  });
-  const { segment, position } = pieces[0]!;
-  return joined(written, segment, position);
+/** Encrypted groups up to this size are written from memory that the next one uses again. */
+const KEPT_BYTES_MAX = 2 ** 20;
+
+/** Encrypts groups, one at a time: what it gave for one must be written before the next. */
+export class GroupSealer {
+  #kept = Buffer.alloc(0);
+
+  /**
+   * What is written for the group's pieces, which stay in the clear for readers at the tail; undefined when that is the
+   * pieces themselves. The batches must have been placed.
+   */
+  seal(group: readonly Appending[], pieces: readonly Piece[]): Piece[] | undefined {
+    let bytes = 0;
+    for (const { sealer, buffer } of group) if (sealer !== undefined) bytes += buffer.length;
+    if (bytes === 0) return undefined;
+    const memory = this.#memory(bytes);
+    let used = 0;
+    const written = group.map(({ sealer, buffer }) => {
+      if (sealer === undefined) return { buffer };
+      const sealed = memory.subarray(used, used + buffer.length);
+      used += buffer.length;
+      sealBatch(buffer, sealed, sealer.key);
+      return { buffer: sealed };
+    });
+    const { segment, position } = pieces[0]!;
+    return joined(written, segment, position);
+  }
+
+  #memory(bytes: number): Buffer {
+    if (bytes <= this.#kept.length) return this.#kept;
+    const memory = Buffer.allocUnsafeSlow(bytes);
+    if (bytes <= KEPT_BYTES_MAX) this.#kept = memory;
+    return memory;
+  }
 }
 
 function asStreamsError(error: unknown): StreamsError {

@@ -15,7 +15,7 @@ import { groupSize, isOverloaded, mustRoll, roomAfter } from '../core/group.ts';
 import { isDiskError, storageFailed, storageFull, streamsError } from '../errors.ts';
 import { ROOM_BYTES_MAX, type StreamsLimits } from '../limits.ts';
 import { readPiece } from './cold-read.ts';
-import { sealGroup, withKeys } from './group-sealing.ts';
+import { GroupSealer, withKeys } from './group-sealing.ts';
 import { journalMetrics, type JournalMetrics } from './journal-metrics.ts';
 import { joined, type Piece } from './piece.ts';
 import { recover, type Recovered } from './recovery.ts';
@@ -30,6 +30,8 @@ export interface LogShard {
   nextOffset: number;
   /** Offset of the next record of the group that is being written. */
   reserved: number;
+  /** Counts the records of a batch's section, which became durable at `nowMs` of monotonic time. */
+  arrived(section: number, batch: Appending, nowMs: number): void;
 }
 
 export interface Appending {
@@ -96,6 +98,7 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #metrics: JournalMetrics;
   readonly #tail: Tail;
+  readonly #sealer = new GroupSealer();
   readonly sealed: SealedSegments;
   #active: ActiveSegment;
   #waiting: Appending[] = [];
@@ -255,7 +258,7 @@ export class Journal {
     const arrivalMs = Math.max(this.#options.clock.nowMs(), this.#lastArrivalMs);
     place(group, { position: start, durableTo: start, salt: active.header.salt, arrivalMs });
     const pieces = joined(group, active.header.number, start);
-    const buffers = (sealGroup(group, pieces) ?? pieces).map((piece) => piece.buffer);
+    const buffers = (this.#sealer.seal(group, pieces) ?? pieces).map((piece) => piece.buffer);
     await this.#write(active, { buffers, bytes, position: start });
     const startMs = this.#options.clock.monotonicMs();
     try {
@@ -263,17 +266,14 @@ export class Journal {
     } catch (error) {
       throw this.#fail(error);
     }
-    this.#metrics.group({
-      bytes,
-      batches: group.length,
-      syncMs: this.#options.clock.monotonicMs() - startMs,
-    });
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#metrics.group({ bytes, batches: group.length, syncMs: nowMs - startMs });
     this.#lastArrivalMs = arrivalMs;
     active.end = start + bytes;
     active.cut = false;
     this.#marked = false;
     for (const piece of pieces) this.#tail.push(piece);
-    this.#publish(group, start);
+    this.#publish(group, { start, nowMs });
   }
 
   /** A write that fails leaves nothing behind: either the file is cut back, or it takes no more. */
@@ -306,7 +306,7 @@ export class Journal {
     }
   }
 
-  #publish(group: readonly Appending[], start: number): void {
+  #publish(group: readonly Appending[], { start, nowMs }: { start: number; nowMs: number }): void {
     let position = start;
     for (const batch of group) {
       for (let section = 0; section < batch.shards.length; section++) {
@@ -317,6 +317,7 @@ export class Journal {
         if (columns === undefined) this.#active.columns.set(shard.uid, (columns = new EntryColumns()));
         columns.push({ firstOffset, arrivalMs: batch.arrivalMs, position, section });
         shard.nextOffset = firstOffset + batch.counts[section]!;
+        shard.arrived(section, batch, nowMs);
       }
       position += batch.buffer.length;
       batch.resolve();

@@ -6,7 +6,7 @@ import { partitionConstant } from '../schema/partition-value.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import type { StructField } from '../schema/types.ts';
 import { tableColumns } from '../skip/file-facts.ts';
-import { type FileTest, fileTest } from '../skip/prune.ts';
+import { type FileTest, filesTest } from '../skip/prune.ts';
 import { wherePredicate } from '../skip/where.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import type { CheckedExpression } from './expression.ts';
@@ -23,8 +23,8 @@ export async function candidateFiles(
 ): Promise<{ files: AddFile[]; mayMatch: FileTest }> {
   const { session, state } = attempt;
   const predicate = await wherePredicate(session, state, where, { alias: TARGET_ALIAS });
-  const mayMatch = fileTest(predicate, tableColumns(state));
-  return { files: [...state.files.files()].filter(mayMatch), mayMatch };
+  const tests = filesTest(predicate, tableColumns(state));
+  return { files: [...state.files.matching(tests)].flat(), mayMatch: tests.file };
 }
 
 /** Whether a condition looks at partition columns only, so that it is true for all rows of a file or for none. */

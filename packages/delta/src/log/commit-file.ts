@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Action } from './actions.ts';
 import { checkedAction } from './checked-action.ts';
 import { DeltaError, messageOf } from '../errors.ts';
@@ -51,6 +52,8 @@ export function* decodeSlices(
   options: { skipCommitInfo?: boolean } = {},
 ): Generator<Action[], void, undefined> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // Read with replacements, a damaged name would be that of an unknown action, which is passed over.
+  if (!isUtf8(buffer)) throw new DeltaError({ code: 'corrupt-log', message: `${path}: not valid UTF-8` });
   let line = 0;
   let start = 0;
   do {

@@ -139,6 +139,15 @@ describe('replay', () => {
     }
   });
 
+  it('refuses a name of which a byte is damaged, rather than passing over the action', async () => {
+    const options = inMemory();
+    const table = await DeltaTable.create(options);
+    const commit = Buffer.from(encodeCommit([add('a', 1), add('b', 2)]));
+    commit[commit.indexOf('"add"') + 1] = 0xff;
+    await options.store.put(`${LOG}/${commitName(1)}`, commit);
+    await assert.rejects(table.snapshot(), { code: 'corrupt-log', message: /0001\.json: not valid UTF-8/ });
+  });
+
   it('goes on after a refresh that failed half way', async () => {
     const options = inMemory();
     const table = await DeltaTable.create(options);

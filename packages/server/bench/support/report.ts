@@ -7,7 +7,7 @@ import { cpus, loadavg } from 'node:os';
 import Table from 'cli-table3';
 
 export interface Measurement {
-  /** `ingest`, `shards`, `delivery`, `query`, `start`, `memory`. */
+  /** Name of its file. */
   readonly bench: string;
   /** What was done, in words: `PutRecords 500 × 200 B, 4 connections`. */
   readonly work: string;

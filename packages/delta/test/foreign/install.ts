@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { env, pid } from 'node:process';
@@ -19,7 +19,7 @@ const PACKAGES = {
   deltaRs: ['deltalake==1.6.6', 'pyarrow==26.0.1'],
 } as const;
 
-const MAVEN = 'https://repo1.maven.org/maven2/io/delta';
+const MAVEN_COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy';
 const DELTA_VERSION = '4.4.0';
 /** By artifact: SHA-256 of the jar. */
 const JARS: Readonly<Record<string, string>> = {
@@ -132,19 +132,23 @@ async function installJar(artifact: string): Promise<string> {
   const name = `${artifact}-${DELTA_VERSION}.jar`;
   const path = join(cacheDirectory(), 'jars', name);
   if (existsSync(path) && sha256(await readFile(path)) === JARS[artifact]) return path;
-  const url = `${MAVEN}/${artifact}/${DELTA_VERSION}/${name}`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) }).catch(
-    (error: unknown) => {
-      throw new Error(`${url} can't be reached: ${firstLine(error)}`);
-    },
-  );
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (sha256(bytes) !== JARS[artifact]) throw new Error(`${url} is not the jar that was verified`);
-  await mkdir(join(cacheDirectory(), 'jars'), { recursive: true });
   const temporary = `${path}.${pid}.tmp`;
-  await writeFile(temporary, bytes);
-  await rename(temporary, path);
+  try {
+    const coordinates = `io.delta:${artifact}:${DELTA_VERSION}`;
+    const options = [`-Dartifact=${coordinates}`, `-DoutputDirectory=${temporary}`];
+    await run('mvn', ['-q', '-B', MAVEN_COPY, ...options], { timeout: DOWNLOAD_TIMEOUT_MS }).catch(
+      (error: unknown) => {
+        throw new Error(`Maven can't fetch ${coordinates}: ${firstLine(error)}`);
+      },
+    );
+    const fetched = join(temporary, name);
+    if (sha256(await readFile(fetched)) !== JARS[artifact]) {
+      throw new Error(`${coordinates} is not the jar that was verified`);
+    }
+    await rename(fetched, path);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
   return path;
 }
 

@@ -183,14 +183,22 @@ async function merge(kinesis: KinesisClient, stream: string): Promise<void> {
   await active(kinesis, stream);
 }
 
-async function active(kinesis: KinesisClient, StreamName: string): Promise<void> {
+/** Looks again until `missing` says nothing; fails with what it said last. */
+async function until(missing: () => Promise<string | undefined>): Promise<void> {
   const endMs = performance.now() + DONE_MS_MAX;
   for (;;) {
-    const { StreamDescriptionSummary } = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName }));
-    if (StreamDescriptionSummary!.StreamStatus === 'ACTIVE') return;
-    assert.ok(performance.now() < endMs, `${StreamName} is not active`);
-    await pause(10);
+    const what = await missing();
+    if (what === undefined) return;
+    assert.ok(performance.now() < endMs, what);
+    await pause(20);
   }
+}
+
+function active(kinesis: KinesisClient, StreamName: string): Promise<void> {
+  return until(async () => {
+    const { StreamDescriptionSummary } = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName }));
+    return StreamDescriptionSummary!.StreamStatus === 'ACTIVE' ? undefined : `${StreamName} is not active`;
+  });
 }
 
 async function allOf(output: string, count: number): Promise<Processed[]> {
@@ -199,14 +207,11 @@ async function allOf(output: string, count: number): Promise<Processed[]> {
 }
 
 /** Waits until as many different records were processed. */
-async function processedAtLeast(output: string, count: number): Promise<void> {
-  const endMs = performance.now() + DONE_MS_MAX;
-  for (;;) {
+function processedAtLeast(output: string, count: number): Promise<void> {
+  return until(async () => {
     const different = new Set((await linesOf(output)).map(({ text }) => text)).size;
-    if (different >= count) return;
-    if (performance.now() > endMs) assert.fail(`${different} of ${count} records were processed`);
-    await pause(20);
-  }
+    return different >= count ? undefined : `${different} of ${count} records were processed`;
+  });
 }
 
 /** A line that a kill cut short was not processed. */
@@ -225,18 +230,16 @@ async function linesOf(output: string): Promise<Processed[]> {
 async function parentsEnded(path: string, stream: string): Promise<void> {
   const store = new FileLeaseStore({ path });
   const scope = { application: APPLICATION, stream };
-  const endMs = performance.now() + DONE_MS_MAX;
   try {
-    for (;;) {
+    await until(async () => {
       const leases = await store.list(scope);
       const parents = new Set(leases.flatMap((lease) => lease.parents));
       const ended = leases.filter(
         ({ checkpoint, shardId }) => checkpoint.kind === 'end' && parents.has(shardId),
       );
-      if (parents.size >= 3 && ended.length === parents.size) return;
-      assert.ok(performance.now() < endMs, `${ended.length} of ${parents.size} parents are consumed`);
-      await pause(50);
-    }
+      const isOver = parents.size >= 3 && ended.length === parents.size;
+      return isOver ? undefined : `${ended.length} of ${parents.size} parents are consumed`;
+    });
   } finally {
     store.close();
   }

@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { DeltaTable } from '@sluice/delta';
 import { JsonEngine, readJsonRows } from '@sluice/delta/testing';
 import { SeededRandom } from '../src/adapters/sim/index.ts';
-import { aggregate } from '../src/base/aggregated-record.ts';
+import { aggregate } from '@sluice/sdk/aggregated-record';
 import { createCatalog, createDeltaTables, type Catalog } from '../src/modules/catalog/index.ts';
 import { createDelivery, type Delivery } from '../src/modules/delivery/index.ts';
 import { createStreams, type RecordRun, type Streams } from '../src/modules/streams/index.ts';

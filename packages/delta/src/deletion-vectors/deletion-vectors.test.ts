@@ -12,6 +12,7 @@ import { MemoryStore } from '../testing/memory-store.ts';
 import { readDeletionVector, readDeletionVectors, RowSet, writeDeletionVectors } from './index.ts';
 import { decodeRowSet, encodeRowSet } from './roaring-format.ts';
 import { z85Decode, z85Encode } from './z85.ts';
+import { randomFrom } from '../testing/random.ts';
 
 /** A whole file of Spark's with one vector of the rows 0, 2, 3 and 4. */
 const SPARK_FILE = Buffer.from(
@@ -48,17 +49,6 @@ async function sparkTable(bytes: Uint8Array = SPARK_FILE): Promise<TableIo> {
   const io = tableIo();
   await io.store.put(`db/t/${SPARK_NAME}`, bytes);
   return io;
-}
-
-/** Mulberry32. */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 describe('RowSet', () => {

@@ -14,7 +14,7 @@ import { DuckDbEngine } from '../duckdb/index.ts';
 import { withSession } from '../engine.ts';
 import { scanFiles } from '../scan/scan-files.ts';
 import { field, struct, type StructType } from '../schema/types.ts';
-import { fileTest } from '../skip/prune.ts';
+import { filesTest } from '../skip/prune.ts';
 import { wherePredicate } from '../skip/where.ts';
 import { LocalStore } from '../store/local-store.ts';
 import { createContext, type TableContext } from '../table-context.ts';
@@ -335,7 +335,7 @@ async function assertPrunes(dice: Dice, context: TableContext): Promise<void> {
     const predicate = await withSession(engine, (session) =>
       wherePredicate(session, state, where, { alias: 'target' }),
     );
-    const test = fileTest(predicate, { ...state, partitionColumns: state.metadata.partitionColumns });
+    const test = filesTest(predicate, { ...state, partitionColumns: state.metadata.partitionColumns }).file;
     const kept = await scanFiles(context, state, files.filter(test));
     const matching = (sql: string): string => `SELECT * FROM (${sql}) AS target WHERE ${where}`;
     assert.equal(await count(matching(kept)), await count(matching(all)), `pruned by ${where}`);

@@ -18,8 +18,9 @@ import {
   unknown,
 } from '../skip/predicate.ts';
 import { tableColumns } from '../skip/file-facts.ts';
-import { type FileTest, fileTest } from '../skip/prune.ts';
+import { filesTest } from '../skip/prune.ts';
 import { wherePredicate } from '../skip/where.ts';
+import type { FileSetTests } from '../snapshot/file-set.ts';
 import { type ExpressionTree, walk } from './expression.ts';
 import type { MergePlan } from './merge-clauses.ts';
 import { fieldNamed } from './relations.ts';
@@ -28,8 +29,8 @@ import type { Attempt } from './row-operation.ts';
 /** Distinct values of a key up to which each is looked for; beyond it, all between the least and the greatest. */
 export const KEY_VALUES_MAX = 200;
 
-/** A test that is false only for files that hold no row which matches one of the source. */
-export async function matchTest(attempt: Attempt, plan: MergePlan): Promise<FileTest> {
+/** Tests that are false only for files that hold no row which matches one of the source. */
+export async function matchTests(attempt: Attempt, plan: MergePlan): Promise<FileSetTests> {
   const { session, state } = attempt;
   const parts: Predicate[] = [];
   for (const conjunct of conjuncts(plan.on.tree)) {
@@ -40,7 +41,7 @@ export async function matchTest(attempt: Attempt, plan: MergePlan): Promise<File
     }
     if (sides === 'both') parts.push(await keyPredicate(session, conjunct, plan, attempt));
   }
-  return fileTest(and(...parts), tableColumns(state));
+  return filesTest(and(...parts), tableColumns(state));
 }
 
 function conjuncts(tree: ExpressionTree): ExpressionTree[] {

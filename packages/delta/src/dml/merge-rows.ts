@@ -5,7 +5,7 @@ import { quoteIdentifier } from '../scan/quote.ts';
 import { compileMerge, type MergePlan, updatedColumns } from './merge-clauses.ts';
 import { rowsFromSource } from './merge-from-source.ts';
 import { carriesMerged, findMergeRows, type MergeFiles, type MergeRows } from './merge-match.ts';
-import { matchTest } from './merge-prune.ts';
+import { matchTests } from './merge-prune.ts';
 import { assertValidRequest, type MergeFacts, type MergeRequest, type MergeResult } from './merge-request.ts';
 import { mergedSchema } from './merge-schema.ts';
 import { loadMergeSource } from './merge-source.ts';
@@ -89,13 +89,14 @@ async function filesOf(
   attempt: Attempt,
   plan: MergePlan,
 ): Promise<{ files: MergeFiles; mayMatch: (file: AddFile) => boolean }> {
-  const test = await matchTest(attempt, plan);
-  const all = [...attempt.state.files.files()];
-  const candidates = all.filter(test);
+  const tests = await matchTests(attempt, plan);
   if (plan.bySource.length === 0) {
-    return { files: { all: candidates, candidates: candidates.length }, mayMatch: test };
+    const candidates = [...attempt.state.files.matching(tests)].flat();
+    return { files: { all: candidates, candidates: candidates.length }, mayMatch: tests.file };
   }
-  const others = all.filter((file) => !test(file));
+  const candidates: AddFile[] = [];
+  const others: AddFile[] = [];
+  for (const file of attempt.state.files.files()) (tests.file(file) ? candidates : others).push(file);
   return {
     files: { all: [...candidates, ...others], candidates: candidates.length },
     mayMatch: () => true,

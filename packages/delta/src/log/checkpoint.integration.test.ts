@@ -168,6 +168,24 @@ describe('a checkpoint', () => {
     });
   }
 
+  it('counts no rows by statistics that are impossible', async () => {
+    const [created = []] = commits({});
+    await putLogCommit(io, 0, [
+      ...created.filter((action) => !('add' in action)),
+      addOf('good.parquet', { stats: '{"numRecords":3}' }),
+    ]);
+    await writeCheckpoint(io, await loadState(io), 2000);
+    rmSync(join(logDirectory(), commitName(0)));
+    await putLogCommit(io, 1, []);
+    assert.equal((await loadState(io)).files.rowCount, 3);
+    await putLogCommit(io, 2, [addOf('bad.parquet', { stats: '{"numRecords":-1}' })]);
+    await writeCheckpoint(io, await loadState(io), 2000);
+    rmSync(join(logDirectory(), commitName(1)));
+    rmSync(join(logDirectory(), commitName(2)));
+    await putLogCommit(io, 3, []);
+    assert.equal((await loadState(io)).files.rowCount, undefined);
+  });
+
   it('keeps statistics in their columns’ types alone, to the last digit', async () => {
     await checkpointed({
       'delta.checkpoint.writeStatsAsStruct': 'true',

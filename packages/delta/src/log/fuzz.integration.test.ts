@@ -20,21 +20,11 @@ import { writeCheckpoint } from './checkpoint.ts';
 import { verifyChecksum, writeChecksum } from './checksum.ts';
 import { writeLogCompaction } from './compaction.ts';
 import { checkpointName, checksumName, commitName } from './log-paths.ts';
+import { randomFrom } from '../testing/random.ts';
 
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const RUNS = Number(process.env.FUZZ_RUNS ?? 400);
 const LOG = 't/_delta_log';
-
-/** Numbers from 0 (inclusive) to 1 (exclusive), the same for a seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 class Dice {
   readonly #random: () => number;

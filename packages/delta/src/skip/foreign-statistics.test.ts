@@ -11,21 +11,11 @@ import { textLowerBound, textUpperBound } from '../stats/text-bounds.ts';
 import { comparableOf, compareValues } from './comparable.ts';
 import { resolveColumn } from './file-facts.ts';
 import type { ComparisonOperator, Literal, Predicate } from './predicate.ts';
-import { fileTest } from './prune.ts';
+import { filesTest } from './prune.ts';
+import { randomFrom } from '../testing/random.ts';
 
 const seed = Number(process.env.SEED ?? 20261121);
 const ROUNDS = 3000;
-
-/** Mulberry32. */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const random = randomFrom(seed);
 const below = (limit: number): number => Math.floor(random() * limit);
@@ -203,7 +193,7 @@ describe(`statistics of other writers (seed ${seed})`, () => {
           ? rows.some((value) => holds(kind, value, operator, text))
           : rows.some((value) => (value === null) === (predicate.kind === 'is-null'));
       const file = fileOf(kind, written, hasVector);
-      const kept = fileTest(predicate, TABLE)(file);
+      const kept = filesTest(predicate, TABLE).file(file);
       if (!kept) skipped += 1;
       const what = `round ${round}: ${JSON.stringify({ rows, operator, text, predicate: predicate.kind, stats: file.stats })}`;
       assert.ok(kept || !matches, what);

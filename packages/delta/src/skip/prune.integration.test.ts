@@ -22,23 +22,13 @@ import {
   or,
   type Predicate,
 } from './predicate.ts';
+import { randomFrom } from '../testing/random.ts';
 
 const seed = Number(process.env.SEED ?? 20261121);
 const FILES = 12;
 const PREDICATES = 150;
 const directory = mkdtempSync(join(tmpdir(), 'sluice-prune-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
-
-/** Mulberry32. */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const random = randomFrom(seed);
 const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;

@@ -14,7 +14,7 @@ import {
   type Predicate,
   unknown,
 } from './predicate.ts';
-import { fileTest } from './prune.ts';
+import { filesTest } from './prune.ts';
 
 const integer = (value: bigint): Literal => ({ type: 'integer', value });
 const text = (value: string): Literal => ({ type: 'string', value });
@@ -26,7 +26,7 @@ function file(stats: unknown, partitionValues: Record<string, string | null> = {
 
 function keeps(predicate: Predicate, add: AddFile, types: Record<string, DataType>): boolean {
   const partitionColumns = Object.keys(add.partitionValues);
-  return fileTest(predicate, { schema: struct(types), partitionColumns })(add);
+  return filesTest(predicate, { schema: struct(types), partitionColumns }).file(add);
 }
 
 describe('pruning by statistics', () => {

@@ -31,14 +31,9 @@ export type FileTest = (file: AddFile) => boolean;
 export type BlockTest = (block: FileBlock) => Uint8Array;
 
 /**
- * The test of a table's files for a predicate. SQL's logic: a comparison with NULL is not true, and neither is its
+ * The tests of a table's files for a predicate. SQL's logic: a comparison with NULL is not true, and neither is its
  * negation.
  */
-export function fileTest(predicate: Predicate, table: TableColumns): FileTest {
-  return testOfFile(testFor(predicate, table));
-}
-
-/** Both tests for a predicate. */
 export function filesTest(predicate: Predicate, table: TableColumns): { file: FileTest; block: BlockTest } {
   const test = testFor(predicate, table);
   return { file: testOfFile(test), block: testOfBlock(test) };

@@ -17,6 +17,7 @@ import { type Fault, FaultyStore, type StoreCall } from './faulty-store.ts';
 import { readJsonRows } from './json-engine.ts';
 import { MemoryStore } from './memory-store.ts';
 import { inMemory, steppingClock } from './table-fixture.ts';
+import { randomFrom } from './random.ts';
 
 /** What the oracle must notice: a store that lets the last put win, batches sent again without a txn. */
 export type PlantedBug = 'last-put-wins' | 'no-txn';
@@ -75,7 +76,7 @@ class World {
   #names = 0;
 
   constructor(seed: number, bug: PlantedBug | undefined) {
-    this.#random = seededRandom(seed);
+    this.#random = randomFrom(seed);
     this.#bug = bug;
     this.#faultRate = FAULT_RATES[Math.floor(this.#random() * FAULT_RATES.length)] ?? 0;
     const now = steppingClock();
@@ -291,15 +292,4 @@ async function turns(count: number): Promise<void> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Mulberry32: numbers in [0, 1), the same for the same seed. */
-function seededRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -110,6 +110,11 @@ suite('Athena', () => {
     });
     await assert.rejects(failed, /Final query state: FAILED \(no such table\)/);
   });
+  test('a fault that the caller can mend is an invalid request', () => {
+    const { mapError } = createAthenaService({ query: {} as AthenaOptions['query'] });
+    for (const code of ['execution-not-found', 'not-succeeded', 'result-missing', 'invalid', 'unsupported'])
+      assert.equal(mapError(new PlatformError({ code, message: 'why' }))?.type, 'InvalidRequestException');
+  });
   test('an execution is described in the units of AWS', async () => {
     const { QueryExecution } = (await service().call('GetQueryExecution', { QueryExecutionId: 'q1' })) as {
       QueryExecution: Record<string, object>;

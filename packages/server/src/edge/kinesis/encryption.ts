@@ -1,9 +1,9 @@
 /** StartStreamEncryption and StopStreamEncryption, and how a stream's encryption is described. */
 import type { StreamDescription, Streams } from '../../modules/streams/index.ts';
 import { AwsError } from '../aws-json/index.ts';
-import { ACCOUNT_ID, invalid, notActive } from './errors.ts';
+import { ACCOUNT_ID, invalid } from './errors.ts';
 import type { EncryptionInput } from './inputs.ts';
-import { asMissing, describePublic, nameOf } from './names.ts';
+import { describeActive, foundLater, nameOf } from './names.ts';
 
 const KEY_ARN = /^arn:aws[^:]*:kms:[^:]*:(\d{12}):(?:key\/([^/]+)|(alias\/.+))$/;
 /** Of the key that AWS keeps for the service; only the account's own aliases are looked up beside it. */
@@ -20,7 +20,7 @@ export class Encryption {
     const { name } = this.#active(input);
     if (input.EncryptionType !== 'KMS') throw notKms();
     const key = keyOf(input.KeyId);
-    await this.#run(name, () => this.#streams.startEncryption(name, { key, named: input.KeyId }));
+    await foundLater(name, () => this.#streams.startEncryption(name, { key, named: input.KeyId }));
     return {};
   };
 
@@ -28,22 +28,12 @@ export class Encryption {
     const { name } = this.#active(input);
     if (input.EncryptionType !== 'KMS') throw notKms();
     keyOf(input.KeyId);
-    await this.#run(name, () => this.#streams.stopEncryption(name));
+    await foundLater(name, () => this.#streams.stopEncryption(name));
     return {};
   };
 
   #active(input: EncryptionInput): StreamDescription {
-    const stream = describePublic(this.#streams, nameOf(input));
-    if (stream.status !== 'ACTIVE') throw notActive(stream.name, stream.status);
-    return stream;
-  }
-
-  async #run(name: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      throw asMissing(name, error);
-    }
+    return describeActive(this.#streams, nameOf(input));
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which stream a request means: by its name, its ARN or both. */
 import { PlatformError } from '../../base/errors.ts';
 import type { StreamDescription, Streams } from '../../modules/streams/index.ts';
-import { ACCOUNT_ID, invalid, streamNotFound } from './errors.ts';
+import { ACCOUNT_ID, invalid, notActive, streamNotFound } from './errors.ts';
 import type { StreamInput } from './inputs.ts';
 
 const ARN = /^arn:aws[^:]*:kinesis:[^:]*:(\d{12}):stream\/(\S+)$/;
@@ -39,6 +39,15 @@ export function found<Result>(name: string, work: () => Result): Result {
   }
 }
 
+/** As {@link found}, for work that takes its time. */
+export async function foundLater<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asMissing(name, error);
+  }
+}
+
 export function asMissing(name: string, error: unknown): unknown {
   return error instanceof PlatformError && error.code === 'stream-not-found' ? streamNotFound(name) : error;
 }
@@ -47,5 +56,12 @@ export function asMissing(name: string, error: unknown): unknown {
 export function describePublic(streams: Streams, name: string): StreamDescription {
   const description = found(name, () => streams.describe(name));
   if (description.internal) throw streamNotFound(name);
+  return description;
+}
+
+/** As {@link describePublic}, of a stream that can be changed now. */
+export function describeActive(streams: Streams, name: string): StreamDescription {
+  const description = describePublic(streams, name);
+  if (description.status !== 'ACTIVE') throw notActive(name, description.status);
   return description;
 }

@@ -22,7 +22,7 @@ import {
   type PutRecordsInput,
   type StreamInput,
 } from './inputs.ts';
-import { asMissing, describePublic, nameOf } from './names.ts';
+import { describePublic, foundLater, nameOf } from './names.ts';
 import { describeChild } from './shard-listing.ts';
 import { shardMissing, StartingPositions } from './starting-position.ts';
 import type { Tokens } from './tokens.ts';
@@ -131,11 +131,7 @@ export class Records {
 
   async #append(input: StreamInput, columns: RecordsIn) {
     const name = nameOf(input);
-    try {
-      return await this.#streams.append(name, columns, { publicOnly: true });
-    } catch (error) {
-      throw asMissing(name, error);
-    }
+    return foundLater(name, () => this.#streams.append(name, columns, { publicOnly: true }));
   }
 }
 

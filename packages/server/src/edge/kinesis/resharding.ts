@@ -10,7 +10,7 @@ import { AwsError, type RequestContext } from '../aws-json/index.ts';
 import { SCALINGS_PER_DAY_MAX, type AwsLimits } from './aws-limits.ts';
 import { ACCOUNT_ID, invalid, limitExceeded, notActive } from './errors.ts';
 import type { MergeShardsInput, SplitShardInput, StreamInput, UpdateShardCountInput } from './inputs.ts';
-import { arnOf, asMissing, describePublic, nameOf } from './names.ts';
+import { arnOf, describePublic, foundLater, nameOf } from './names.ts';
 
 const HASH_KEY = /^(0|[1-9]\d{0,38})$/;
 
@@ -35,7 +35,7 @@ export class Resharding {
       throw invalid(
         `NewStartingHashKey ${text} used in SplitShard() on shard ${shard.shardId} in stream ${stream.name} under account ${ACCOUNT_ID} is not both greater than one plus the shard's StartingHashKey ${start} and less than the shard's EndingHashKey ${end}.`,
       );
-    await this.#run(stream.name, () => this.#streams.split(stream.name, shard.shardId, BigInt(text)));
+    await foundLater(stream.name, () => this.#streams.split(stream.name, shard.shardId, BigInt(text)));
     return {};
   };
 
@@ -48,7 +48,7 @@ export class Resharding {
         `Shards ${lower.shardId} and ${upper.shardId} in stream ${stream.name} under account ${ACCOUNT_ID} are not an adjacent pair of shards eligible for merging`,
       );
     const pair = { lower: lower.shardId, upper: upper.shardId };
-    await this.#run(stream.name, () => this.#streams.merge(stream.name, pair));
+    await foundLater(stream.name, () => this.#streams.merge(stream.name, pair));
     return {};
   };
 
@@ -57,7 +57,7 @@ export class Resharding {
     const { TargetShardCount: target } = input;
     const open = stream.shards.filter(({ closedMs }) => closedMs === undefined).length;
     this.#checkScaling(stream, open, target);
-    await this.#run(stream.name, () => this.#streams.scale(stream.name, target));
+    await foundLater(stream.name, () => this.#streams.scale(stream.name, target));
     return {
       StreamName: stream.name,
       StreamARN: arnOf(stream.name, context.region),
@@ -90,14 +90,6 @@ export class Resharding {
       );
     if (stream.status !== 'ACTIVE') throw notActive(stream.name, stream.status);
     return stream;
-  }
-
-  async #run(name: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      throw asMissing(name, error);
-    }
   }
 }
 

@@ -4,9 +4,9 @@
  */
 import type { Streams } from '../../modules/streams/index.ts';
 import { AwsError } from '../aws-json/index.ts';
-import { invalid, notActive } from './errors.ts';
+import { invalid } from './errors.ts';
 import type { PutPolicyInput, ResourceInput } from './inputs.ts';
-import { asMissing, describePublic, streamOfResource } from './names.ts';
+import { describeActive, describePublic, foundLater, streamOfResource } from './names.ts';
 
 /** Of the text of a policy. */
 const POLICY_BYTES_MAX = 20_480;
@@ -54,17 +54,11 @@ export class ResourcePolicies {
   };
 
   #active(input: ResourceInput): string {
-    const { name, status } = describePublic(this.#streams, streamOfResource(input.ResourceARN));
-    if (status !== 'ACTIVE') throw notActive(name, status);
-    return name;
+    return describeActive(this.#streams, streamOfResource(input.ResourceARN)).name;
   }
 
   async #set(name: string, policy: string | undefined): Promise<object> {
-    try {
-      await this.#streams.configure(name, { policy });
-    } catch (error) {
-      throw asMissing(name, error);
-    }
+    await foundLater(name, () => this.#streams.configure(name, { policy }));
     return {};
   }
 }

@@ -18,7 +18,7 @@ import type {
   RetentionInput,
   StreamInput,
 } from './inputs.ts';
-import { arnOf, asMissing, describePublic, nameOf } from './names.ts';
+import { arnOf, describePublic, foundLater, nameOf } from './names.ts';
 import { describeShard, shardsAfter } from './shard-listing.ts';
 import { checkTags } from './tags.ts';
 import type { Tokens } from './tokens.ts';
@@ -71,7 +71,7 @@ export class StreamAdministration {
         'ResourceInUseException',
         `DeleteStream can't delete ${arnOf(name, region)} because there are consumers associated with this data stream. To delete ${name} anyway, set the EnforceConsumerDeletion parameter to true to force the deletion of all the consumers that are associated with it.`,
       );
-    await this.#run(name, () => this.#streams.delete(name));
+    await foundLater(name, () => this.#streams.delete(name));
     return {};
   };
 
@@ -155,20 +155,12 @@ export class StreamAdministration {
     const stream = this.#describe(input);
     checkRetention(input.RetentionPeriodHours);
     check(stream, input.RetentionPeriodHours);
-    await this.#run(stream.name, () => this.#streams.setRetention(stream.name, input.RetentionPeriodHours));
+    await foundLater(stream.name, () => this.#streams.setRetention(stream.name, input.RetentionPeriodHours));
     return {};
   }
 
   #describe(input: StreamInput): StreamDescription {
     return describePublic(this.#streams, nameOf(input));
-  }
-
-  async #run(name: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      throw asMissing(name, error);
-    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { StreamChange, StreamDescription, Streams } from '../../modules/streams/index.ts';
 import type { RequestContext } from '../aws-json/index.ts';
 import { MODE_CHANGES_PER_DAY_MAX, type AwsLimits } from './aws-limits.ts';
-import { ACCOUNT_ID, invalid, limitExceeded, notActive } from './errors.ts';
+import { ACCOUNT_ID, invalid, limitExceeded } from './errors.ts';
 import type {
   AccountSettingsInput,
   MonitoringInput,
@@ -11,7 +11,7 @@ import type {
   UpdateMaxRecordSizeInput,
   UpdateStreamModeInput,
 } from './inputs.ts';
-import { arnOf, asMissing, describePublic, nameOf } from './names.ts';
+import { arnOf, describeActive, foundLater, nameOf } from './names.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const ALL_METRICS = [
@@ -107,16 +107,10 @@ export class StreamSettings {
   }
 
   #active(input: StreamInput): StreamDescription {
-    const stream = describePublic(this.#streams, nameOf(input));
-    if (stream.status !== 'ACTIVE') throw notActive(stream.name, stream.status);
-    return stream;
+    return describeActive(this.#streams, nameOf(input));
   }
 
   async #configure(name: string, change: StreamChange): Promise<void> {
-    try {
-      await this.#streams.configure(name, change);
-    } catch (error) {
-      throw asMissing(name, error);
-    }
+    await foundLater(name, () => this.#streams.configure(name, change));
   }
 }

@@ -10,7 +10,7 @@ import type {
   TagResourceInput,
   UntagResourceInput,
 } from './inputs.ts';
-import { asMissing, describePublic, nameOf, streamOfResource } from './names.ts';
+import { describePublic, foundLater, nameOf, streamOfResource } from './names.ts';
 
 const TAGS_MAX = 50;
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@%]*$/u;
@@ -63,11 +63,7 @@ export class Tags {
   }
 
   async #set(stream: string, tags: Readonly<Record<string, string>>): Promise<object> {
-    try {
-      await this.#streams.setTags(stream, tags);
-    } catch (error) {
-      throw asMissing(stream, error);
-    }
+    await foundLater(stream, () => this.#streams.setTags(stream, tags));
     return {};
   }
 }

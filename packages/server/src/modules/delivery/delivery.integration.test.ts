@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { aggregate } from '../../base/aggregated-record.ts';
+import { aggregate } from '@sluice/sdk/aggregated-record';
 import { REJECTED_COLUMNS } from './rejected-table.ts';
 import { openWorld, until, type World, type WorldOptions } from './testing/world.ts';
 

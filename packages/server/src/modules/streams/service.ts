@@ -23,24 +23,18 @@ import type {
 import { ConsumerRegistry } from './consumers/registry.ts';
 import { Appender } from './appender.ts';
 import { StreamEncryptions } from './encryption/stream-encryption.ts';
-import { evenRanges } from './core/routing.ts';
 import { sizeOf } from './facts/traffic.ts';
 import { StreamFactsGatherer } from './facts/stream-facts.ts';
 import { damaged, shardNotFound, streamInUse, streamNotFound, streamsError } from './errors.ts';
 import { Journal } from './journal/journal.ts';
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_SETTINGS,
-  RETENTION_HOURS_MAX,
-  RETENTION_HOURS_MIN,
-  type StreamsLimits,
-} from './limits.ts';
+import { DEFAULT_LIMITS, RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, type StreamsLimits } from './limits.ts';
 import { appendAdmitted, Meter } from './meter.ts';
+import { checkRoom, newStream } from './new-stream.ts';
 import { Reader } from './reader.ts';
 import { Resharder } from './resharder.ts';
 import { Retention } from './retention.ts';
 import type { Shard } from './shard.ts';
-import { shardIdOf, Stream } from './stream.ts';
+import { Stream } from './stream.ts';
 import { StreamStore, type Stored, type StoredStream } from './stream-store.ts';
 import { waitFor } from './waiting.ts';
 
@@ -172,46 +166,14 @@ class StreamsService implements Streams {
 
   async create(input: CreateStream): Promise<StreamDescription> {
     const { limits, clock } = this.#options;
-    if (
-      !Number.isInteger(input.shardCount) ||
-      input.shardCount < 1 ||
-      input.shardCount > limits.shardsPerStreamMax
-    )
-      throw streamsError({
-        code: 'limit-exceeded',
-        message: `a stream has 1 to ${limits.shardsPerStreamMax} shards, not ${input.shardCount}`,
-      });
     if (this.#streams.has(input.name) || this.#busy.has(input.name))
       throw streamsError({ code: 'stream-exists', message: `there is a stream "${input.name}" already` });
-    if (this.#streams.size + this.#busy.size >= limits.streamsMax)
-      throw streamsError({
-        code: 'limit-exceeded',
-        message: `there are ${limits.streamsMax} streams already`,
-      });
-    const openShards = this.#openShards();
-    if (openShards + input.shardCount > limits.openShardsMax)
-      throw streamsError({
-        code: 'limit-exceeded',
-        message: `there are ${openShards} open shards; ${input.shardCount} more would be over the limit of ${limits.openShardsMax}`,
-      });
-    const stream = {
-      name: input.name,
-      createdMs: clock.nowMs(),
-      retentionHours: RETENTION_HOURS_MIN,
-      mode: input.mode,
-      internal: input.internal ?? false,
-      tags: input.tags ?? {},
-      settings: {
-        ...DEFAULT_SETTINGS,
-        recordBytesMax: input.recordBytesMax ?? DEFAULT_SETTINGS.recordBytesMax,
-      },
-    };
-    const shards = evenRanges(input.shardCount).map((range, index) => ({
-      shardId: shardIdOf(index),
-      hashKeyStart: range.start,
-      hashKeyEnd: range.end,
-      openedMs: stream.createdMs,
-    }));
+    checkRoom(input.shardCount, {
+      streams: this.#streams.size + this.#busy.size,
+      openShards: this.#openShards(),
+      limits,
+    });
+    const { stream, shards } = newStream(input, clock.nowMs());
     return this.#changing(input.name, async () => {
       const stored = await this.#store.create(stream, shards);
       return this.#add({ ...stream, shards: stored }).describe();
@@ -341,11 +303,8 @@ class StreamsService implements Streams {
     if (stream.internal && options?.publicOnly) throw streamNotFound(name);
     const beyond = stream.meter?.admit(records, stream);
     try {
-      if (beyond !== undefined)
-        return await appendAdmitted(records, beyond, (rest) => this.#append(stream, rest));
-      const appending = this.#appender.start(stream, records);
-      await appending.durable;
-      return appending.answer();
+      if (beyond === undefined) return await this.#append(stream, records);
+      return await appendAdmitted(records, beyond, (rest) => this.#append(stream, rest));
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'invalid')
         stream.refusedRecords += records.partitionKeys.length;

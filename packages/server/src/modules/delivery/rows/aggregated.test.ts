@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { field } from '@sluice/delta';
-import { aggregate } from '../../../base/aggregated-record.ts';
+import { aggregate } from '@sluice/sdk/aggregated-record';
 import type { BatchRequest } from '../../../ports/row-writer.ts';
 import { mergeDecisions } from '../commit.ts';
 import { requestFor, runOf } from '../testing/runs.ts';

@@ -4,8 +4,8 @@
  * Producer Library is as many records as it holds; it counts as one only where it can't be taken apart.
  */
 import type { StructField } from '@sluice/delta';
+import { deaggregate, isAggregated, type Part } from '@sluice/sdk/aggregated-record';
 import type { BatchRequest, OffsetRange, RecordsToWrite } from '../../../ports/row-writer.ts';
-import { deaggregate, isAggregated, type Part } from '../../../base/aggregated-record.ts';
 import { sequenceNumberOf } from '../../streams/index.ts';
 import { castField, castFor, fold, membersOf, type Cast, type CastNotes } from './casts.ts';
 import { inferField } from './infer.ts';

@@ -1,3 +1,4 @@
+import type { RowSet } from './deletion-vectors/index.ts';
 import { DeltaError } from './errors.ts';
 import type { PackedBlock, PackedTotals } from './log/packed-files.ts';
 import type { ObjectStore } from './store/object-store.ts';
@@ -48,8 +49,12 @@ export interface SqlSession {
   run(sql: string): Promise<void>;
   /** All rows, as JavaScript's values (BIGINT as bigint); for small results. */
   rows(sql: string): Promise<unknown[][]>;
+  /** About how many rows a SELECT gives, without running it; 0 where that isn't known. */
+  estimatedRows(sql: string): Promise<number>;
   /** The rows in order, a bounded number at once, for results of any size. */
   stream(sql: string): AsyncIterable<ColumnBatch>;
+  /** Of a SELECT of pairs of BIGINT, a file's number and a position in that file: the positions by file. */
+  rowSets(sql: string): Promise<ReadonlyMap<number, RowSet>>;
   /** As {@link Engine.writeParquet}; a source of the kind `sql` sees the session's temporary tables. */
   writeParquet(request: WriteRequest): Promise<WrittenFile[]>;
   /**

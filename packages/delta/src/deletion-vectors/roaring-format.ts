@@ -183,9 +183,9 @@ function encodeBitmap(blocks: readonly (readonly [key: number, block: Block])[])
 
 /** The smallest of the three forms. */
 function encodeContainer(block: Block): Container {
-  const runs = runsOf(block);
-  const runsBytes = 2 + 4 * runs.length;
+  const runsBytes = 2 + 4 * countRuns(block);
   if (runsBytes < Math.min(2 * blockSize(block), BITS_BYTES)) {
+    const runs = runsOf(block);
     const bytes = Buffer.alloc(runsBytes);
     bytes.writeUInt16LE(runs.length, 0);
     for (const [at, { first, last }] of runs.entries()) {
@@ -196,8 +196,27 @@ function encodeContainer(block: Block): Container {
   }
   if (block.kind === 'bits') return { isRuns: false, bytes: Buffer.from(bitsOf(block)) };
   const bytes = Buffer.alloc(2 * block.values.length);
-  for (const [at, value] of block.values.entries()) bytes.writeUInt16LE(value, 2 * at);
+  for (let at = 0; at < block.values.length; at += 1) bytes.writeUInt16LE(block.values[at] as number, 2 * at);
   return { isRuns: false, bytes };
+}
+
+function countRuns(block: Block): number {
+  let runs = 0;
+  if (block.kind === 'list') {
+    let last = -2;
+    for (const low of block.values) {
+      if (low !== last + 1) runs += 1;
+      last = low;
+    }
+    return runs;
+  }
+  let carry = 0;
+  for (const byte of block.bytes) {
+    // The bits that have no set bit just below them.
+    for (let starts = byte & ~((byte << 1) | carry); starts !== 0; starts &= starts - 1) runs += 1;
+    carry = byte >>> 7;
+  }
+  return runs;
 }
 
 function runsOf(block: Block): { first: number; last: number }[] {

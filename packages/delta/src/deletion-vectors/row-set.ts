@@ -156,14 +156,22 @@ const BITS_IN_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => {
   return bits;
 });
 
-function blockOf(values: readonly number[]): Block {
+/** A block of the lower 16 bits of positions, in any order, repeated or not. */
+export function blockOf(values: ArrayLike<number>): Block {
   if (values.length <= LIST_ROWS_MAX) {
     const sorted = Uint16Array.from(values).sort();
-    return { kind: 'list', values: sorted.filter((value, at) => at === 0 || value !== sorted[at - 1]) };
+    return { kind: 'list', values: isAscending(sorted) ? sorted : Uint16Array.from(new Set(sorted)) };
   }
   const bytes = new Uint8Array(BLOCK_BYTES);
-  for (const low of values) setBit(bytes, low);
+  for (let at = 0; at < values.length; at += 1) setBit(bytes, values[at] as number);
   return blockOfBits(bytes);
+}
+
+function isAscending(values: Uint16Array): boolean {
+  for (let at = 1; at < values.length; at += 1) {
+    if ((values[at] as number) <= (values[at - 1] as number)) return false;
+  }
+  return true;
 }
 
 function unionOf(left: Block, right: Block): Block {

@@ -271,7 +271,13 @@ async function merge(dice: Dice, context: TableContext): Promise<string> {
   };
   const names = NAMES.map((name) => `"${name}"`).join(', ');
   const all = NAMES.map((name) => `"${name}" = source."${name}"`).join(', ');
-  for (let left = dice.below(3); left > 0; left -= 1) {
+  const isUpsert = dice.below(4) === 0;
+  if (isUpsert) {
+    const values = NAMES.map((name) => `source."${name}"`).join(', ');
+    add({ kind: 'matched-update', set: 'all' }, 'MATCHED', `UPDATE SET ${all}`);
+    add({ kind: 'insert', values: 'all' }, 'NOT MATCHED', `INSERT (${names}) VALUES (${values})`);
+  }
+  for (let left = isUpsert ? 0 : dice.below(3); left > 0; left -= 1) {
     const when =
       left === 1 && dice.below(2) === 0
         ? undefined
@@ -284,7 +290,7 @@ async function merge(dice: Dice, context: TableContext): Promise<string> {
       add({ kind: 'matched-update', condition: when, set }, 'MATCHED', `UPDATE SET ${setSql(set)}`);
     }
   }
-  if (dice.below(3) > 0) {
+  if (!isUpsert && dice.below(3) > 0) {
     const when = dice.below(2) === 0 ? undefined : condition(dice, 'source');
     const values = NAMES.map((name) => `source."${name}"`).join(', ');
     if (dice.below(2) === 0)
@@ -300,7 +306,7 @@ async function merge(dice: Dice, context: TableContext): Promise<string> {
         'INSERT (k, n) VALUES (source.k, 7)',
       );
   }
-  if (dice.below(3) === 0 || clauses.length === 0) {
+  if (!isUpsert && (dice.below(3) === 0 || clauses.length === 0)) {
     const when = condition(dice, 'target');
     if (dice.below(2) === 0)
       add({ kind: 'by-source-delete', condition: when }, 'NOT MATCHED BY SOURCE', 'DELETE');

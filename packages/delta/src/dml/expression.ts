@@ -80,9 +80,8 @@ export async function checkExpression(
     throw invalid(what, `it is longer than ${EXPRESSION_LENGTH_MAX} characters`);
   }
   if (text.includes('\0')) throw invalid(what, 'it holds the character NUL');
-  const tree = await parse(session, text, what);
   // The second time within parentheses: what is one expression both ways can't end them, nor hide them in a comment.
-  await parse(session, `(${text}\n)`, what);
+  const [tree] = await parse(session, [text, `(${text}\n)`], what);
   const columns: string[][] = [];
   const functions = new Set<string>();
   walk(tree, (node) => {
@@ -197,13 +196,25 @@ interface SerializedSelect {
   }[];
 }
 
-async function parse(session: SqlSession, text: string, what: string): Promise<ExpressionTree> {
-  const [row] = await session
-    .rows(`SELECT CAST(json_serialize_sql(${quoteText(`SELECT ${text}\n`)}) AS VARCHAR)`)
-    .catch((error: unknown) => {
-      throw invalid(what, explained(error), error);
-    });
-  const parsed = treeOf(String(row?.[0])) as SerializedSelect;
+/** The trees of texts, each of which is one expression. */
+async function parse<Texts extends readonly [string, ...string[]]>(
+  session: SqlSession,
+  texts: Texts,
+  what: string,
+): Promise<{ [At in keyof Texts]: ExpressionTree }> {
+  const columns = texts.map(
+    (text) => `CAST(json_serialize_sql(${quoteText(`SELECT ${text}\n`)}) AS VARCHAR)`,
+  );
+  const [row] = await session.rows(`SELECT ${columns.join(', ')}`).catch((error: unknown) => {
+    throw invalid(what, explained(error), error);
+  });
+  return texts.map((_, at) => soleExpression(String(row?.[at]), what)) as {
+    [At in keyof Texts]: ExpressionTree;
+  };
+}
+
+function soleExpression(json: string, what: string): ExpressionTree {
+  const parsed = treeOf(json) as SerializedSelect;
   if (parsed.error) throw invalid(what, parsed.error_message ?? 'it is no SQL');
   const [statement, ...others] = parsed.statements ?? [];
   const node = statement?.node;

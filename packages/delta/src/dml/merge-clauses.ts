@@ -8,7 +8,7 @@ import { type CheckedExpression, checkCondition } from './expression.ts';
 import { updatesFromSource } from './merge-from-source.ts';
 import type { MergeClause, MergeRequest, MergeValues } from './merge-request.ts';
 import { allAssignments } from './merge-schema.ts';
-import type { MergeSource } from './merge-source.ts';
+import type { MergeSource, SourceRows } from './merge-source.ts';
 import { emptyRelation, packed, unchangedValue } from './relations.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import type { Attempt } from './row-operation.ts';
@@ -24,7 +24,7 @@ export interface CompiledClause {
 }
 
 /** A merge once its expressions are known to fit. */
-export interface MergePlan {
+export interface CompiledMerge {
   readonly source: MergeSource;
   readonly sourceAlias: string;
   readonly targetAlias: string;
@@ -38,12 +38,17 @@ export interface MergePlan {
   readonly updatesFromSource: boolean;
 }
 
+/** A merge whose source was read. */
+export interface MergePlan extends CompiledMerge {
+  readonly sourceRows: SourceRows;
+}
+
 /** Throws `invalid-expression`, and `unsupported-type` for a type that the table can't be given. */
 export async function compileMerge(
   attempt: Attempt,
   request: MergeRequest,
   { source, schema }: { source: MergeSource; schema: StructType },
-): Promise<MergePlan> {
+): Promise<CompiledMerge> {
   const { session, state } = attempt;
   const { sourceAlias = 'source', targetAlias = 'target' } = request;
   const target = emptyRelation(state.schema, targetAlias);
@@ -171,7 +176,7 @@ export function updatedColumns(plan: MergePlan, from: StructType): Map<string, s
 }
 
 /** The rows to insert, from the source's rows in `from`, which has the source's alias. */
-export function insertedRows({ inserts, schema }: MergePlan, from: string): string {
+export function insertedRows({ inserts, schema }: CompiledMerge, from: string): string {
   const columns = schema.fields.map(({ name, type }) => {
     const values = inserts.map((clause) => clause.values?.get(name) ?? `CAST(NULL AS ${duckDbType(type)})`);
     const branches = inserts.map(({ condition }, at) => `WHEN ${condition} THEN ${values[at]}`);

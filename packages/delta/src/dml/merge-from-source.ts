@@ -5,7 +5,7 @@
 import { quoteIdentifier } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import { tracksChanges } from './change-files.ts';
-import type { CompiledClause, MergePlan } from './merge-clauses.ts';
+import type { CompiledClause, CompiledMerge, MergePlan } from './merge-clauses.ts';
 import type { Attempt } from './row-operation.ts';
 
 const HIT = '"_sluice_hit"';
@@ -13,7 +13,7 @@ const HIT = '"_sluice_hit"';
 /** Whether all updates of a merge are such, and nobody is told of the rows as they were. */
 export async function updatesFromSource(
   attempt: Attempt,
-  plan: Omit<MergePlan, 'updatesFromSource'>,
+  plan: Omit<CompiledMerge, 'updatesFromSource'>,
 ): Promise<boolean> {
   const updating = updatingClauses(plan);
   const isWhole = updating.every(({ values }) => plan.schema.fields.every(({ name }) => values?.has(name)));
@@ -47,11 +47,11 @@ export function rowsFromSource(plan: MergePlan, hits: string): string {
   });
   const source = quoteIdentifier(plan.sourceAlias);
   return (
-    `SELECT ${columns.join(', ')} FROM ${hits} AS ${HIT} JOIN ${plan.source.relation} AS ${source} ` +
+    `SELECT ${columns.join(', ')} FROM ${hits} AS ${HIT} JOIN ${plan.sourceRows.relation} AS ${source} ` +
     `ON ${source}."_sluice_s" = ${HIT}."_sluice_s" WHERE ${HIT}."_sluice_updates"`
   );
 }
 
-function updatingClauses({ matched }: Pick<MergePlan, 'matched'>): CompiledClause[] {
+function updatingClauses({ matched }: Pick<CompiledMerge, 'matched'>): CompiledClause[] {
   return matched.filter(({ values }) => values !== undefined);
 }

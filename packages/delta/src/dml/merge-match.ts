@@ -1,5 +1,4 @@
 /** Finds the rows that a merge affects. */
-import { DeltaError } from '../errors.ts';
 import type { AddFile } from '../log/actions.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
 import { tracksChanges } from './change-files.ts';
@@ -24,6 +23,7 @@ export interface MergeFiles {
 export interface MergeRows {
   /** As in row-changes.ts; undefined where no row of the table can be affected. */
   readonly hits?: string;
+  readonly mayRepeat?: boolean;
   readonly inserted?: string;
 }
 
@@ -31,7 +31,7 @@ const PAIRS = '"_sluice_pairs"';
 const HITS = '"_sluice_hits"';
 const INSERTS = '"_sluice_inserts"';
 
-/** Pairs of matching rows, and what follows from them. Throws `duplicate-match`. */
+/** Pairs of matching rows, and what follows from them. */
 export async function findMergeRows(
   attempt: Attempt,
   plan: MergePlan,
@@ -41,15 +41,15 @@ export async function findMergeRows(
     return { inserted: await insertedWithoutPairs(attempt, plan, files) };
   }
   await findPairs(attempt, plan, files);
-  const hits = await distinctHits(attempt, plan);
   if (plan.bySource.length > 0) await addUnmatchedRows(attempt, plan, files);
+  const hits = await hitsOf(attempt, plan);
   const inserted = await insertedRowsOf(attempt, plan);
-  return { hits, ...(inserted === undefined ? {} : { inserted }) };
+  return { ...hits, ...(inserted === undefined ? {} : { inserted }) };
 }
 
 /** A merge that only inserts reads the columns of its condition and writes no table of pairs. */
 async function insertedWithoutPairs(attempt: Attempt, plan: MergePlan, files: MergeFiles): Promise<string> {
-  const source = `${plan.source.relation} AS ${quoteIdentifier(plan.sourceAlias)}`;
+  const source = `${plan.sourceRows.relation} AS ${quoteIdentifier(plan.sourceAlias)}`;
   if (files.candidates === 0) return insertedRows(plan, source);
   const target = `(${await attempt.scan(files.all.slice(0, files.candidates))}) AS ${quoteIdentifier(plan.targetAlias)}`;
   return insertedRows(plan, `${source} ANTI JOIN ${target} ON ${plan.on.sql}`);
@@ -62,7 +62,7 @@ async function findPairs(attempt: Attempt, plan: MergePlan, files: MergeFiles): 
   await attempt.session.run(
     `CREATE OR REPLACE TEMPORARY TABLE ${PAIRS} AS SELECT ${hitColumns(attempt, plan, plan.matched)}, ` +
       `${source}."_sluice_s" AS "_sluice_s" FROM (${scan}) AS ${target} ` +
-      `JOIN ${plan.source.relation} AS ${source} ON ${plan.on.sql}${needsAll ? '' : ' WHERE "_sluice_clause" > 0'}`,
+      `JOIN ${plan.sourceRows.relation} AS ${source} ON ${plan.on.sql}${needsAll ? '' : ' WHERE "_sluice_clause" > 0'}`,
   );
 }
 
@@ -88,29 +88,19 @@ function hitColumns(attempt: Attempt, plan: MergePlan, clauses: readonly Compile
   );
 }
 
-/** The pairs in which a clause applies: one for each row of the table, or the merge is ambiguous. */
-async function distinctHits(attempt: Attempt, plan: MergePlan): Promise<string> {
-  const { session } = attempt;
-  const [row] = await session.rows(
-    `SELECT count(*), any_value("_sluice_f") FROM (SELECT "_sluice_f" FROM ${PAIRS} WHERE "_sluice_clause" > 0 ` +
-      `GROUP BY "_sluice_f", "_sluice_r" HAVING count(*) > 1)`,
-  );
-  const duplicates = Number(row?.[0] ?? 0);
-  if (duplicates === 0) return `(SELECT * FROM ${PAIRS} WHERE "_sluice_clause" > 0)`;
+/** The pairs in which a clause applies. */
+async function hitsOf(attempt: Attempt, plan: MergePlan): Promise<Pick<MergeRows, 'hits' | 'mayRepeat'>> {
+  const applied = `SELECT * FROM ${PAIRS} WHERE "_sluice_clause" > 0`;
   const [only, ...others] = plan.matched;
   if (others.length > 0 || only?.kind !== 'matched-delete' || !only.isUnconditional) {
-    throw new DeltaError({
-      code: 'duplicate-match',
-      message: `${duplicates} row(s) of the table match more than one row of the source that would update or delete them`,
-      hint: 'Make the source have one row for each key, or narrow the conditions.',
-    });
+    return { hits: `(${applied})`, mayRepeat: true };
   }
   // Deleted once, whatever the number of matches; the pairs stay, since each row of the source has found its match.
-  await session.run(
+  await attempt.session.run(
     `CREATE OR REPLACE TEMPORARY TABLE ${HITS} AS ` +
-      `SELECT DISTINCT ON ("_sluice_f", "_sluice_r") * FROM ${PAIRS} WHERE "_sluice_clause" > 0`,
+      `SELECT DISTINCT ON ("_sluice_f", "_sluice_r") * FROM (${applied})`,
   );
-  return HITS;
+  return { hits: HITS, mayRepeat: false };
 }
 
 /** Adds the rows of the table that no row of the source matches, and to which a clause applies. */
@@ -128,7 +118,7 @@ async function insertedRowsOf(attempt: Attempt, plan: MergePlan): Promise<string
   if (plan.inserts.length === 0) return undefined;
   const source = quoteIdentifier(plan.sourceAlias);
   const from =
-    `${plan.source.relation} AS ${source} ANTI JOIN (SELECT "_sluice_s" FROM ${PAIRS}) AS "_sluice_m" ` +
+    `${plan.sourceRows.relation} AS ${source} ANTI JOIN (SELECT "_sluice_s" FROM ${PAIRS}) AS "_sluice_m" ` +
     `ON ${source}."_sluice_s" = "_sluice_m"."_sluice_s"`;
   const select = insertedRows(plan, from);
   if (!tracksChanges(attempt.state)) return select;

@@ -22,12 +22,16 @@ import { filesTest } from '../skip/prune.ts';
 import { wherePredicate } from '../skip/where.ts';
 import type { FileSetTests } from '../snapshot/file-set.ts';
 import { type ExpressionTree, walk } from './expression.ts';
-import type { MergePlan } from './merge-clauses.ts';
+import type { CompiledMerge, MergePlan } from './merge-clauses.ts';
+import type { SourceColumn } from './merge-source.ts';
 import { fieldNamed } from './relations.ts';
 import type { Attempt } from './row-operation.ts';
 
 /** Distinct values of a key up to which each is looked for; beyond it, all between the least and the greatest. */
 export const KEY_VALUES_MAX = 200;
+
+/** One in as many rows of the source is looked at to see whether its distinct values are worth counting. */
+const SAMPLE_SHARE = 16;
 
 /** Tests that are false only for files that hold no row which matches one of the source. */
 export async function matchTests(attempt: Attempt, plan: MergePlan): Promise<FileSetTests> {
@@ -50,9 +54,9 @@ function conjuncts(tree: ExpressionTree): ExpressionTree[] {
 }
 
 /** Which relation a column is of; undefined for what can't be told, such as a lambda's parameter. */
-function sideOf(
+export function sideOf(
   names: readonly string[],
-  plan: MergePlan,
+  plan: CompiledMerge,
   attempt: Attempt,
 ): 'source' | 'target' | undefined {
   const [first = ''] = names;
@@ -69,6 +73,19 @@ function sideOf(
   if (lower === aliases.target || lower === aliases.source) return undefined;
   if (isIn.target === isIn.source) return undefined;
   return isIn.target ? 'target' : 'source';
+}
+
+/** The source's column that a reference to it means as a whole; undefined for a member of a struct. */
+export function sourceColumn(
+  names: readonly string[],
+  { source, sourceAlias }: CompiledMerge,
+): SourceColumn | undefined {
+  const of = (name: string | undefined): SourceColumn | undefined =>
+    source.columns.find((column) => column.name.toLowerCase() === name?.toLowerCase());
+  const [first, second, ...others] = names;
+  if (second === undefined) return of(first);
+  const isAlias = of(first) === undefined && first?.toLowerCase() === sourceAlias.toLowerCase();
+  return isAlias && others.length === 0 ? of(second) : undefined;
 }
 
 function sidesOf(
@@ -103,19 +120,22 @@ async function keyPredicate(
   const names = column['column_names'] as string[];
   const isQualified = names.length > 1 && fieldNamed(attempt.state.schema, names[0] ?? '') === undefined;
   const path = isQualified ? names.slice(1) : names;
-  return valuesPredicate(session, path, { sql: await sqlOf(session, value), plan });
+  const own =
+    value.class === 'COLUMN_REF' ? sourceColumn(value['column_names'] as string[], plan) : undefined;
+  const alias = quoteIdentifier(plan.sourceAlias);
+  const sql = own === undefined ? await sqlOf(session, value) : `${alias}.${quoteIdentifier(own.name)}`;
+  return valuesPredicate(session, path, { sql, sqlType: own?.sqlType, plan });
 }
 
 async function valuesPredicate(
   session: SqlSession,
   path: ColumnPath,
-  { sql, plan }: { sql: string; plan: MergePlan },
+  { sql, sqlType, plan }: { sql: string; sqlType: string | undefined; plan: MergePlan },
 ): Promise<Predicate> {
-  const from = `${plan.source.relation} AS ${quoteIdentifier(plan.sourceAlias)}`;
-  const [described] = await session.rows(`DESCRIBE SELECT (${sql}) AS "v" FROM ${from}`);
+  const from = `${plan.sourceRows.relation} AS ${quoteIdentifier(plan.sourceAlias)}`;
   let type: DataType;
   try {
-    type = deltaTypeFromDuckDb(String(described?.[1]));
+    type = deltaTypeFromDuckDb(sqlType ?? (await typeOf(session, sql, from)));
   } catch {
     return unknown();
   }
@@ -123,9 +143,10 @@ async function valuesPredicate(
   if (text === undefined) return unknown();
   const literal = (value: unknown): Literal | undefined =>
     typeof value === 'string' ? literalOf(value, type) : undefined;
-  const values = `(SELECT (${sql}) AS "v" FROM ${from})`;
+  const values = `(SELECT (${sql}) AS "v", "_sluice_s" FROM ${from})`;
   const [facts] = await session.rows(
-    `SELECT count("v"), ${text('min("v")')}, ${text('max("v")')}, approx_count_distinct("v") FROM ${values}`,
+    `SELECT count("v"), ${text('min("v")')}, ${text('max("v")')}, ` +
+      `approx_count_distinct("v") FILTER (WHERE "_sluice_s" % ${SAMPLE_SHARE} = 0) FROM ${values}`,
   );
   const [count, least, greatest, distinct] = facts ?? [];
   // An equality with NULL is never true.
@@ -143,6 +164,11 @@ async function valuesPredicate(
     low === undefined ? unknown() : compare(path, '>=', low),
     high === undefined ? unknown() : compare(path, '<=', high),
   );
+}
+
+async function typeOf(session: SqlSession, sql: string, from: string): Promise<string> {
+  const [described] = await session.rows(`DESCRIBE SELECT (${sql}) AS "v" FROM ${from}`);
+  return String(described?.[1]);
 }
 
 /** How a value of the type is written as text that {@link literalOf} reads; undefined for types not looked at. */

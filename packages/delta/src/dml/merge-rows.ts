@@ -2,15 +2,16 @@ import { schemaChange } from '../alter/schema-change.ts';
 import type { AddFile } from '../log/actions.ts';
 import type { TableContext } from '../table-context.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
-import { compileMerge, type MergePlan, updatedColumns } from './merge-clauses.ts';
+import { type CompiledClause, compileMerge, type MergePlan, updatedColumns } from './merge-clauses.ts';
 import { rowsFromSource } from './merge-from-source.ts';
 import { carriesMerged, findMergeRows, type MergeFiles, type MergeRows } from './merge-match.ts';
 import { matchTests } from './merge-prune.ts';
 import { assertValidRequest, type MergeFacts, type MergeRequest, type MergeResult } from './merge-request.ts';
 import { mergedSchema } from './merge-schema.ts';
-import { loadMergeSource } from './merge-source.ts';
+import { openMergeSource } from './merge-source.ts';
+import { isUpsert, replacedRows, writeUpsert, type WrittenUpsert } from './merge-upsert.ts';
 import { type MergeCounts, mergeMetrics } from './metrics.ts';
-import { applyRowChanges } from './row-changes.ts';
+import { applyRowChanges, type RowChanges } from './row-changes.ts';
 import { type Attempt, type Change, runRowOperation } from './row-operation.ts';
 
 /**
@@ -35,53 +36,70 @@ export async function mergeRows(context: TableContext, request: MergeRequest): P
 async function attemptMerge(attempt: Attempt, request: MergeRequest): Promise<Change<MergeFacts>> {
   const { state, context } = attempt;
   const startMs = context.now();
-  const source = await loadMergeSource(attempt, { source: request.source, schema: request.schema });
+  const source = await openMergeSource(attempt, { source: request.source, schema: request.schema });
   const merged = mergedSchema(state.schema, source, request);
   const change = merged === state.schema ? undefined : schemaChange(state, merged, { uuid: context.uuid });
   const schema = change?.schema ?? state.schema;
-  const plan = await compileMerge(attempt, request, { source, schema });
+  const compiled = await compileMerge(attempt, request, { source, schema });
+  const upsert =
+    change === undefined && isUpsert(attempt, compiled, request)
+      ? await writeUpsert(attempt, compiled)
+      : undefined;
+  const plan = { ...compiled, sourceRows: upsert?.rows ?? (await source.load()) };
   const { files, mayMatch } = await filesOf(attempt, plan);
   attempt.report(
     'match',
     files.all.length,
     files.all.reduce((sum, file) => sum + file.size, 0),
   );
-  const rows = await findMergeRows(attempt, plan, files);
+  const rows: MergeRows =
+    upsert === undefined
+      ? await findMergeRows(attempt, plan, files)
+      : { hits: await replacedRows(attempt, plan, files.all), mayRepeat: true };
   const alias = quoteIdentifier(plan.sourceAlias);
   const { actions, counts } = await applyRowChanges(attempt, {
     files: files.all,
     schema,
     metadata: change?.metadata,
     ...rows,
-    sourceRows: source.rows,
+    written: upsert?.data,
+    sourceRows: plan.sourceRows.count,
     carried: carriesMerged(attempt, plan),
-    ...(plan.updatesFromSource && rows.hits !== undefined
-      ? { updatedRows: rowsFromSource(plan, rows.hits) }
-      : {}),
+    updatedRows: updatedRows(plan, rows.hits, upsert),
     targetAlias: plan.targetAlias,
     updated: {
       values: updatedColumns(plan, state.schema),
-      join: `LEFT JOIN ${source.relation} AS ${alias} ON ${alias}."_sluice_s" = "hit"."_sluice_s"`,
+      join: `LEFT JOIN ${plan.sourceRows.relation} AS ${alias} ON ${alias}."_sluice_s" = "hit"."_sluice_s"`,
     },
   });
-  const byKind = await countByKind(attempt, plan, rows);
+  const byKind = countByKind(plan, counts.affectedByClause);
   const protocol = change?.actions.filter((action) => action.protocol) ?? [];
   return {
     actions: actions.length === 0 ? [] : [...protocol, ...actions],
     reads: { kind: 'rows', mayMatch },
     operation: 'MERGE',
     parameters: parametersOf(request),
-    metrics: mergeMetrics(counts, { ...byKind, sourceRows: source.rows }, context.now() - startMs),
+    metrics: mergeMetrics(counts, { ...byKind, sourceRows: plan.sourceRows.count }, context.now() - startMs),
     facts: {
       rowsInserted: counts.rowsInserted,
       rowsUpdated: counts.rowsUpdated,
       rowsDeleted: counts.rowsDeleted,
-      sourceRows: source.rows,
+      sourceRows: plan.sourceRows.count,
       filesRemoved: counts.filesRemoved,
       filesAdded: counts.filesAdded,
       vectorsAdded: counts.vectorsAdded,
     },
   };
+}
+
+/** The rows that updates make and no file holds yet, where the hits don't carry them. */
+function updatedRows(
+  plan: MergePlan,
+  hits: string | undefined,
+  upsert: WrittenUpsert | undefined,
+): RowChanges['updatedRows'] {
+  if (hits === undefined || !plan.updatesFromSource) return undefined;
+  return async () => (upsert === undefined ? rowsFromSource(plan, hits) : upsert.repeatedRows(hits));
 }
 
 /** Rows that no row of the source matches may be in any file; the others only where the source's keys are. */
@@ -103,27 +121,20 @@ async function filesOf(
   };
 }
 
-async function countByKind(
-  attempt: Attempt,
+function countByKind(
   plan: MergePlan,
-  { hits }: MergeRows,
-): Promise<Omit<MergeCounts, 'sourceRows'>> {
-  const counts = {
-    matchedUpdated: 0,
-    matchedDeleted: 0,
-    notMatchedBySourceUpdated: 0,
-    notMatchedBySourceDeleted: 0,
+  affected: ReadonlyMap<number, number>,
+): Omit<MergeCounts, 'sourceRows'> {
+  const rowsOf = (kind: CompiledClause['kind']): number =>
+    [...plan.matched, ...plan.bySource]
+      .filter((clause) => clause.kind === kind)
+      .reduce((sum, { number }) => sum + (affected.get(number) ?? 0), 0);
+  return {
+    matchedUpdated: rowsOf('matched-update'),
+    matchedDeleted: rowsOf('matched-delete'),
+    notMatchedBySourceUpdated: rowsOf('by-source-update'),
+    notMatchedBySourceDeleted: rowsOf('by-source-delete'),
   };
-  if (hits === undefined) return counts;
-  const rows = await attempt.session.rows(`SELECT "_sluice_clause", count(*) FROM ${hits} GROUP BY 1`);
-  for (const [number, count] of rows) {
-    const clause = [...plan.matched, ...plan.bySource].find((each) => each.number === Number(number));
-    if (clause?.kind === 'matched-update') counts.matchedUpdated += Number(count);
-    if (clause?.kind === 'matched-delete') counts.matchedDeleted += Number(count);
-    if (clause?.kind === 'by-source-update') counts.notMatchedBySourceUpdated += Number(count);
-    if (clause?.kind === 'by-source-delete') counts.notMatchedBySourceDeleted += Number(count);
-  }
-  return counts;
 }
 
 /** As Spark records a merge (DeltaOperations.scala, `Merge`). */

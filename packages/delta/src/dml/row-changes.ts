@@ -25,6 +25,7 @@ import { movedHighWaterMarks } from '../write/identity.ts';
 import { type WriteRules, writeRules } from '../write/prepare.ts';
 import { type ChangeRows, tracksChanges, writeChangeFiles } from './change-files.ts';
 import { withComputed } from './derived-columns.ts';
+import { assertNoDuplicates } from './duplicate-matches.ts';
 import { withVector } from './with-vector.ts';
 import { writeNewRows } from './new-files.ts';
 import { packed, unchangedValue, unpacked } from './relations.ts';
@@ -40,13 +41,17 @@ export interface RowChanges {
   readonly hits?: string | undefined;
   /** Whether the hits carry their rows, or `updatedRows` has them; otherwise `updated` computes them. */
   readonly carried: boolean;
-  /** A SELECT of the schema's columns of the updated rows, where no file has to be read for them. */
-  readonly updatedRows?: string | undefined;
+  /** Gives a SELECT of the schema's columns of the updated rows, where no file has to be read for them. */
+  readonly updatedRows?: (() => Promise<string | undefined>) | undefined;
   /**
    * How an updated row is computed where it isn't carried: the value of each column over the aliases `target` and `hit`
    * and those of `join`, a text that follows FROM.
    */
   readonly updated?: { readonly values: ReadonlyMap<string, string>; readonly join: string } | undefined;
+  /** Files that hold the rows to add already, and the updated ones but for `updatedRows`. */
+  readonly written?: DataFiles | undefined;
+  /** Whether a row may be a hit more than once, which then throws `duplicate-match`. */
+  readonly mayRepeat?: boolean | undefined;
   /** A SELECT of the schema's columns of rows to add. */
   readonly inserted?: string | undefined;
   /** Rows that a source has, each of which about one row is updated, deleted or added for. */
@@ -65,6 +70,8 @@ export interface AppliedChanges {
 export interface ChangeCounts {
   readonly rowsUpdated: number;
   readonly rowsDeleted: number;
+  /** Updated and deleted rows by the number of the clause that applied to them. */
+  readonly affectedByClause: ReadonlyMap<number, number>;
   readonly rowsInserted: number;
   /** Rows that were written anew as they were. */
   readonly rowsCopied: number;
@@ -122,6 +129,9 @@ export async function applyRowChanges(attempt: Attempt, changes: RowChanges): Pr
   const rules = writeRules(attempt.state, { schema: changes.schema, kind: 'rewrite' });
   const made = isTold ? await madeRows(attempt, { changes, hasUpdates: rowsUpdated > 0, rules }) : undefined;
   const positions = await vectorPositions(attempt, changes, touched);
+  if (changes.mayRepeat === true && hits !== undefined) {
+    await assertNoDuplicates(attempt, { hits, touched, positions });
+  }
   // Vectors are this thread's work, data the engine's. Both have ended before either's failure is told, so that all new
   // files are known by then.
   const [dataWrite, vectorWrite] = await Promise.allSettled([
@@ -129,32 +139,44 @@ export async function applyRowChanges(attempt: Attempt, changes: RowChanges): Pr
     vectorActions(attempt, touched, positions),
   ]);
   const [data, vectors] = [valueOf(dataWrite), valueOf(vectorWrite)];
+  const newFiles = [changes.written, data].filter((files) => files !== undefined);
+  const adds = newFiles.flatMap((files) => files.adds);
+  const rowsMade = newFiles.reduce((sum, { rows }) => sum + rows, 0);
   const changeFiles = isTold ? await writeChangeFiles(attempt, changeRows(changes, made)) : [];
   const nowMs = attempt.context.now();
   const actions: Action[] = [
     ...gone.map(({ file }): Action => ({ remove: removeOf(file, { dataChange: true, nowMs }) })),
     ...vectors,
-    ...(data?.adds ?? []).map((add): Action => ({ add })),
+    ...adds.map((add): Action => ({ add })),
     ...changeFiles.map((cdc): Action => ({ cdc })),
   ];
-  const rowsInserted = (data?.rows ?? 0) - rowsCopied - rowsUpdated;
-  const metadata = movedMetadata(attempt, changes, rowsInserted > 0 ? (data?.rows ?? 0) : 0);
+  const rowsInserted = rowsMade - rowsCopied - rowsUpdated;
+  const metadata = movedMetadata(attempt, changes, rowsInserted > 0 ? rowsMade : 0);
   return {
     actions: actions.length === 0 || metadata === undefined ? actions : [{ metaData: metadata }, ...actions],
     counts: {
       rowsUpdated,
       rowsDeleted: touched.reduce((sum, { affected, updated }) => sum + affected - updated, 0),
       rowsInserted,
+      affectedByClause: byClause(touched),
       rowsCopied,
-      filesAdded: data?.adds.length ?? 0,
+      filesAdded: adds.length,
       filesRemoved: gone.length,
-      bytesAdded: data?.bytes ?? 0,
+      bytesAdded: newFiles.reduce((sum, { bytes }) => sum + bytes, 0),
       bytesRemoved: gone.reduce((sum, { file }) => sum + file.size, 0),
       vectorsAdded: touched.length - gone.length,
       vectorsRemoved: touched.filter(({ file }) => file.deletionVector).length,
       changeFilesAdded: changeFiles.length,
     },
   };
+}
+
+function byClause(touched: readonly TouchedFile[]): ReadonlyMap<number, number> {
+  const total = new Map<number, number>();
+  for (const file of touched) {
+    for (const [clause, rows] of file.byClause) total.set(clause, (total.get(clause) ?? 0) + rows);
+  }
+  return total;
 }
 
 /** The table's metadata after the operation, where it is another: identity columns may have given values away. */
@@ -176,7 +198,8 @@ async function madeRows(
   { changes, hasUpdates, rules }: { changes: RowChanges; hasUpdates: boolean; rules: WriteRules },
 ): Promise<string | undefined> {
   const parts: string[] = [];
-  if (hasUpdates) parts.push(`SELECT *, 'update_postimage' AS "_change_type" FROM (${updatedRows(changes)})`);
+  const updated = hasUpdates ? await updatedRows(changes) : undefined;
+  if (updated !== undefined) parts.push(`SELECT *, 'update_postimage' AS "_change_type" FROM (${updated})`);
   if (changes.inserted !== undefined) {
     parts.push(`SELECT *, 'insert' AS "_change_type" FROM (${changes.inserted})`);
   }
@@ -189,9 +212,9 @@ async function madeRows(
   return '"_sluice_made"';
 }
 
-/** The updated rows that the hits carry, or that are had without them. */
-function updatedRows({ hits, schema, ...changes }: RowChanges): string {
-  if (changes.updatedRows !== undefined) return changes.updatedRows;
+/** The updated rows that the hits carry, or that are had without them; undefined where files hold them. */
+async function updatedRows({ hits, schema, ...changes }: RowChanges): Promise<string | undefined> {
+  if (changes.updatedRows !== undefined) return changes.updatedRows();
   return `SELECT ${unpacked(schema, '"_sluice_new"')} FROM ${hits} WHERE "_sluice_updates"`;
 }
 
@@ -215,7 +238,8 @@ async function writeData(
   if (made !== undefined) parts.push(`SELECT * EXCLUDE ("_change_type") FROM ${made}`);
   else {
     const hasUpdates = touched.some(({ updated }) => updated > 0);
-    if (changes.carried && hasUpdates) parts.push(updatedRows(changes));
+    const updated = changes.carried && hasUpdates ? await updatedRows(changes) : undefined;
+    if (updated !== undefined) parts.push(updated);
     if (changes.inserted !== undefined) parts.push(changes.inserted);
   }
   if (parts.length === 0) return undefined;
@@ -311,40 +335,24 @@ async function vectorPositions(
   { session }: Attempt,
   { hits }: RowChanges,
   touched: readonly TouchedFile[],
-): Promise<ReadonlyMap<number, readonly number[]>> {
+): Promise<ReadonlyMap<number, RowSet>> {
   const marked = touched.filter(({ fate }) => fate === 'vector');
-  const positions = new Map(marked.map(({ at }) => [at, [] as number[]]));
-  if (hits === undefined || marked.length === 0) return positions;
-  // Hits of one file mostly follow one another.
-  let lastAt: number | undefined;
-  let last: number[] | undefined;
+  if (hits === undefined || marked.length === 0) return new Map();
   const places = marked.map(({ at }) => at).join(', ');
-  // As doubles, which hold every position, since bigints take several times as long.
-  const sql = `SELECT CAST("_sluice_f" AS DOUBLE), CAST("_sluice_r" AS DOUBLE) FROM ${hits} WHERE "_sluice_f" IN (${places})`;
-  for await (const { columns, rows } of session.stream(sql)) {
-    const [at = [], row = []] = columns;
-    for (let index = 0; index < rows; index += 1) {
-      if (at[index] !== lastAt) {
-        lastAt = at[index] as number;
-        last = positions.get(lastAt);
-      }
-      last?.push(row[index] as number);
-    }
-  }
-  return positions;
+  return session.rowSets(`SELECT "_sluice_f", "_sluice_r" FROM ${hits} WHERE "_sluice_f" IN (${places})`);
 }
 
 /** Vectors of positions, joined with those that the files had, as removals and additions of the same files. */
 async function vectorActions(
   { context, newPaths }: Attempt,
   touched: readonly TouchedFile[],
-  positions: ReadonlyMap<number, readonly number[]>,
+  positions: ReadonlyMap<number, RowSet>,
 ): Promise<Action[]> {
   const marked = touched.filter(({ fate }) => fate === 'vector');
   if (marked.length === 0) return [];
   const sets: RowSet[] = [];
   for (const { at, file } of marked) {
-    const added = RowSet.fromPositions(positions.get(at) ?? []);
+    const added = positions.get(at) ?? RowSet.EMPTY;
     const before = file.deletionVector
       ? await readDeletionVector(context.io, file.deletionVector)
       : RowSet.EMPTY;

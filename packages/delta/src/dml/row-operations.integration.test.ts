@@ -227,8 +227,12 @@ describe('merges', () => {
     await assert.rejects(merge.whenMatchedDelete({ condition: 'source.v > 0' }).execute(), ambiguous);
     const narrowed = merge.whenMatchedUpdate({ condition: 'source.v = 2', set: { v: 'source.v' } });
     assert.equal((await narrowed.execute()).kind, 'committed');
-    const result = await merge.whenMatchedDelete().execute();
-    assert.ok(result.kind === 'committed' && result.rowsDeleted === 1);
+    const result = await merge
+      .whenMatchedDelete()
+      .whenNotMatchedBySourceDelete({ condition: 'target.id > 7' })
+      .execute();
+    assert.ok(result.kind === 'committed' && result.rowsDeleted === 3);
+    assert.deepEqual((await rowsOf(context, 'id')).flat(), [0, 2, 3, 4, 5, 6, 7]);
   });
 
   it('insert rows without a match only once they are sure of it, and never rewrite for that', async () => {

@@ -16,6 +16,8 @@ export interface TouchedFile {
   /** Rows that are updated or deleted, and those of them that are updated. */
   readonly affected: number;
   readonly updated: number;
+  /** The affected rows by the number of the clause that applies to them. */
+  readonly byClause: ReadonlyMap<number, number>;
   /** Rows that the table had of the file. */
   readonly live: number;
   /** Rows that the file holds, deleted ones counted. */
@@ -42,14 +44,25 @@ export async function touchedFiles(
   { hits, files }: { hits: string; files: readonly AddFile[] },
 ): Promise<TouchedFile[]> {
   const counted = await attempt.session.rows(
-    `SELECT "_sluice_f", count(*), count(*) FILTER (WHERE "_sluice_updates") FROM ${hits} GROUP BY 1 ORDER BY 1`,
+    `SELECT "_sluice_f", "_sluice_clause", "_sluice_updates", count(*) FROM ${hits} GROUP BY ALL ORDER BY 1`,
   );
-  const found = counted.map(([at, affected, updated]) => ({
-    at: Number(at),
-    file: files[Number(at)] as AddFile,
-    affected: Number(affected),
-    updated: Number(updated),
-  }));
+  const found: {
+    at: number;
+    file: AddFile;
+    affected: number;
+    updated: number;
+    byClause: Map<number, number>;
+  }[] = [];
+  for (const [at, clause, updates, rows] of counted) {
+    if (found.at(-1)?.at !== Number(at)) {
+      const file = files[Number(at)] as AddFile;
+      found.push({ at: Number(at), file, affected: 0, updated: 0, byClause: new Map() });
+    }
+    const last = found.at(-1)!;
+    last.affected += Number(rows);
+    if (updates === true) last.updated += Number(rows);
+    last.byClause.set(Number(clause), (last.byClause.get(Number(clause)) ?? 0) + Number(rows));
+  }
   const live = await liveRows(
     attempt,
     found.map(({ file }) => file),

@@ -1,6 +1,6 @@
 /** Writes a SELECT as Parquet files with their final names. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -166,7 +166,7 @@ function checkedText(value: unknown, field: StructField): string | null {
   }
 }
 
-/** Gives a finished file its name, durably. */
+/** Gives a finished file its name, durably; a file that a crash leaves half-written is in no version. */
 async function publish(
   request: WriteRequest,
   file: CopiedFile,
@@ -175,12 +175,6 @@ async function publish(
   const { store } = request;
   const path = request.pathFor(partitionValues);
   if (isLocal(store)) {
-    const handle = await open(file.path, 'r+');
-    try {
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
     const target = store.localPath(path);
     await mkdir(dirname(target), { recursive: true });
     await dropHadoopChecksum(target);

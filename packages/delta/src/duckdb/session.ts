@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { JSDuckDBValueConverter } from '@duckdb/node-api';
+import type { RowSet } from '../deletion-vectors/index.ts';
 import type { ColumnBatch, RowSource, SqlSession, WriteRequest, WrittenFile } from '../engine.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
 import type { StructType } from '../schema/types.ts';
@@ -12,6 +13,7 @@ import { checkedSource } from './checked-source.ts';
 import { copyToFiles } from './copy.ts';
 import { namingDamagedFile } from './damaged-file.ts';
 import { engineError } from './engine-error.ts';
+import { readRowSets } from './row-sets.ts';
 import type { ScratchDirectory } from './scratch-directory.ts';
 import { withSourceSql } from './source-file.ts';
 
@@ -33,6 +35,12 @@ export class DuckDbSession implements SqlSession {
     return this.#guarded('query', sql, async () => (await this.#connection.runAndReadAll(sql)).getRowsJS());
   }
 
+  async estimatedRows(sql: string): Promise<number> {
+    const [row] = await this.rows(`EXPLAIN (FORMAT json) ${sql}`);
+    const [root] = JSON.parse(String(row?.[1])) as { extra_info?: Record<string, unknown> }[];
+    return Number(root?.extra_info?.['Estimated Cardinality'] ?? 0);
+  }
+
   async *stream(sql: string): AsyncGenerator<ColumnBatch, void, undefined> {
     try {
       const result = await this.#connection.stream(sql);
@@ -45,6 +53,10 @@ export class DuckDbSession implements SqlSession {
     } catch (error) {
       throw engineError(await namingDamagedFile(this.#connection, sql, error), 'query');
     }
+  }
+
+  async rowSets(sql: string): Promise<ReadonlyMap<number, RowSet>> {
+    return this.#guarded('query', sql, () => readRowSets(this.#connection, sql));
   }
 
   async writeParquet(request: WriteRequest): Promise<WrittenFile[]> {

@@ -54,7 +54,9 @@ function callingBack(
         task({
           run: (sql) => session.run(sql),
           rows: (sql) => session.rows(sql),
+          estimatedRows: (sql) => session.estimatedRows(sql),
           stream: (sql) => watched(session.stream(sql)),
+          rowSets: (sql) => session.rowSets(sql),
           writeParquet: (request) => session.writeParquet(request),
           load: (source, schema) => session.load(source, schema),
           interrupt: () => session.interrupt(),

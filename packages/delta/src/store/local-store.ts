@@ -199,14 +199,13 @@ export class LocalStore implements ObjectStore, LocalFiles {
   async syncFile(path: string): Promise<void> {
     await this.#run('sync', path, async () => {
       const target = this.localPath(path);
+      await this.#makeDirectory(dirname(target));
       const file = await fs.open(target, 'r+');
       try {
-        await file.datasync();
+        await Promise.all([file.datasync(), syncDirectory(dirname(target))]);
       } finally {
         await file.close();
       }
-      await this.#makeDirectory(dirname(target));
-      await syncDirectory(dirname(target));
     });
   }
 

@@ -1,14 +1,18 @@
 /**
  * What changing a few rows of a large table costs, against DuckDB writing all of its rows anew in the same round: a
- * merge of keys from all over the table, with deletion vectors and by copying, commit included. `node
+ * merge of keys from all over the table, with deletion vectors and by copying, commit included. Where delta-rs can be
+ * had, it merges the same rows into a table of the same files, which it has to be without deletion vectors for. `node
  * bench/lake-merge.ts` runs it alone; `BENCH_MERGE_ROWS` makes the table smaller.
  */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { DeltaTable, LocalStore, struct } from '@sluice/delta';
 import { DuckDbEngine } from '@sluice/delta/duckdb';
+import { installDeltaRs, type PythonParts } from '../../delta/test/foreign/install.ts';
 import { compare, createReport, type Report } from './support/report.ts';
 
 const ROUNDS = 5;
@@ -40,13 +44,12 @@ function rowsSql(id: string, { from, count }: { from: number; count: number }): 
 export async function run(report: Report): Promise<void> {
   const directory = mkdtempSync(join(process.env['BENCH_DIRECTORY'] ?? tmpdir(), 'sluice-bench-merge-'));
   const engine = await DuckDbEngine.create();
+  const installed = await installDeltaRs();
+  const deltaRs = 'parts' in installed ? installed.parts : undefined;
+  if ('missing' in installed) report.say(`  without delta-rs: ${installed.missing}`);
   try {
-    for (const { vectors, ratioMax } of [
-      { vectors: true, ratioMax: 0.15 },
-      { vectors: false, ratioMax: 1.2 },
-    ]) {
-      await merges(report, { directory, engine, vectors, ratioMax });
-    }
+    await merges(report, { directory, engine, vectors: true, ratioMax: 0.15, deltaRs });
+    await merges(report, { directory, engine, vectors: false, ratioMax: 1.2 });
   } finally {
     await engine.close();
     rmSync(directory, { recursive: true, force: true });
@@ -55,25 +58,22 @@ export async function run(report: Report): Promise<void> {
 
 async function merges(
   report: Report,
-  world: { directory: string; engine: DuckDbEngine; vectors: boolean; ratioMax: number },
+  world: {
+    directory: string;
+    engine: DuckDbEngine;
+    vectors: boolean;
+    ratioMax: number;
+    deltaRs?: PythonParts | undefined;
+  },
 ): Promise<void> {
-  const { directory, engine, vectors, ratioMax } = world;
+  const { directory, engine, vectors, ratioMax, deltaRs } = world;
   const rewrites: number[] = [];
   const rounds: number[] = [];
+  const foreign: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     // A table of its own for each round, so that no round meets the vectors of another.
     const root = `${vectors ? 'vectors' : 'copies'}-${round}`;
-    const table = await DeltaTable.create({
-      store: new LocalStore(directory),
-      engine,
-      root,
-      schema: SCHEMA,
-      properties: { 'delta.enableDeletionVectors': String(vectors) },
-    });
-    const each = Math.ceil(ROWS / FILES);
-    for (let at = 0; at < FILES; at += 1) {
-      await table.append({ source: { kind: 'sql', sql: rowsSql('i', { from: at * each, count: each }) } });
-    }
+    const table = await filled(world, root, vectors);
     const { sql } = await (await table.snapshot()).scan();
     const copy = `COPY (${sql}) TO '${join(directory, 'all.parquet')}' (FORMAT parquet, COMPRESSION snappy)`;
     rewrites.push(await timeOf(() => engine.session((session) => session.run(copy))));
@@ -92,11 +92,16 @@ async function merges(
       ),
     );
     rmSync(join(directory, root), { recursive: true, force: true });
+    if (deltaRs === undefined) continue;
+    await filled(world, `${root}-rs`, false);
+    foreign.push(await mergeOfDeltaRs(deltaRs, join(directory, `${root}-rs`), changes));
+    rmSync(join(directory, `${root}-rs`), { recursive: true, force: true });
   }
+  const work = `merge of ${SOURCE_ROWS.toLocaleString('en')} rows into ${ROWS.toLocaleString('en')}, ${vectors ? 'deletion vectors' : 'copy-on-write'}`;
   report.add(
     compare({
       bench: 'lake-merge',
-      work: `merge of ${SOURCE_ROWS.toLocaleString('en')} rows into ${ROWS.toLocaleString('en')}, ${vectors ? 'deletion vectors' : 'copy-on-write'}`,
+      work,
       unit: 'ms',
       rounds,
       baseline: { name: 'DuckDB COPY of all rows', rounds: rewrites },
@@ -104,6 +109,49 @@ async function merges(
       note: 'the source is a Parquet file; the commit is durable at the end of the time',
     }),
   );
+  if (deltaRs === undefined) return;
+  report.add(
+    compare({
+      bench: 'lake-merge',
+      work,
+      unit: 'ms',
+      rounds,
+      baseline: { name: 'delta-rs', rounds: foreign },
+      goal: { text: 'faster than delta-rs', met: (ratio) => ratio < 1 },
+    }),
+  );
+}
+
+/** A table of some files with all rows. */
+async function filled(
+  { directory, engine }: { directory: string; engine: DuckDbEngine },
+  root: string,
+  vectors: boolean,
+): Promise<DeltaTable> {
+  const table = await DeltaTable.create({
+    store: new LocalStore(directory),
+    engine,
+    root,
+    schema: SCHEMA,
+    properties: vectors ? { 'delta.enableDeletionVectors': 'true' } : {},
+  });
+  const each = Math.ceil(ROWS / FILES);
+  for (let at = 0; at < FILES; at += 1) {
+    await table.append({ source: { kind: 'sql', sql: rowsSql('i', { from: at * each, count: each }) } });
+  }
+  return table;
+}
+
+async function mergeOfDeltaRs(
+  { python, packages }: PythonParts,
+  table: string,
+  changes: string,
+): Promise<number> {
+  const script = join(import.meta.dirname, '..', '..', 'delta', 'test', 'foreign', 'merge_speed.py');
+  const { stdout } = await promisify(execFile)(python, [script, table, changes], {
+    env: { ...process.env, PYTHONPATH: packages },
+  });
+  return (JSON.parse(stdout) as { ms: number }).ms;
 }
 
 async function timeOf(task: () => Promise<unknown>): Promise<number> {

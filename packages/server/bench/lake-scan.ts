@@ -10,7 +10,7 @@ import { compare as compareColumn, DeltaTable, field, LocalStore, struct } from 
 import { DuckDbEngine } from '@sluice/delta/duckdb';
 import { compare, createReport, type Report } from './support/report.ts';
 
-const ROUNDS = 9;
+const ROUNDS = 21;
 const ROWS = 4_000_000;
 const FILES = 16;
 const POINT_FILES = 2_000;

@@ -1,13 +1,13 @@
 /** Reads a checkpoint's Parquet file: its few other actions as rows, its many adds and removes packed. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  DuckDBBlobValue,
-  type DuckDBConnection,
+  DuckDBBlobVector,
   type DuckDBResult,
   DuckDBStructType,
   type DuckDBType,
   DuckDBTypeId,
   type DuckDBValue,
+  type DuckDBVector,
 } from '@duckdb/node-api';
 import type { CheckpointRead } from '../engine.ts';
 import { assert, DeltaError } from '../errors.ts';
@@ -19,7 +19,8 @@ import {
   type PackedTotals,
   ROW_SEPARATOR,
 } from '../log/packed-files.ts';
-import { quoteIdentifier, quotePath } from '../scan/quote.ts';
+import { quoteIdentifier, quotePath, quoteText } from '../scan/quote.ts';
+import type { ConnectionPool } from './connection-pool.ts';
 import { statisticsText } from './parsed-statistics.ts';
 
 /** Rows of the file from which one block is made. */
@@ -27,7 +28,7 @@ const BLOCK_ROWS = 2048;
 
 /**
  * Rows of the file that one statement packs, or one row group's where that has more. All that a statement packs is in
- * memory three times over: as the file has it, as it grows, and as the result.
+ * memory three times over: as the file has it, as it grows, and as the result; two are under way at most.
  */
 const WINDOW_ROWS = 200_000;
 
@@ -39,10 +40,10 @@ const SMALL_ACTIONS = ['txn', 'metaData', 'protocol', 'domainMetadata', 'checkpo
  * a file that is no checkpoint, by its `path` in the store.
  */
 export async function readCheckpointFile(
-  connection: DuckDBConnection,
+  pool: ConnectionPool,
   { file, path }: { file: string; path: string },
 ): Promise<CheckpointRead | undefined> {
-  const source = new CheckpointSource(connection, { file, path });
+  const source = new CheckpointSource(pool, { file, path });
   await source.describe();
   const actions = await source.smallActions();
   const adds = await source.adds();
@@ -51,25 +52,36 @@ export async function readCheckpointFile(
   return removes && { actions, adds: adds.blocks, totals: adds.totals, removes: removes.blocks };
 }
 
+/** First and last row, the latter exclusive. */
+type RowRange = readonly [from: number, to: number];
+
+interface Packed {
+  readonly blocks: PackedBlock[];
+  readonly totals: PackedTotals;
+}
+
 class CheckpointSource {
-  readonly #connection: DuckDBConnection;
+  readonly #pool: ConnectionPool;
   readonly #from: string;
   readonly #file: string;
   readonly #path: string;
   #columns = new Map<string, DuckDBType>();
   #int96 = new Set<string>();
-  /** First and last row (exclusive) of each window. */
-  #windows: readonly (readonly [number, number])[] = [];
+  #windows: readonly RowRange[] = [];
+  /** Of the rows that may hold one of the few other actions. */
+  #smallRows: readonly RowRange[] = [];
 
-  constructor(connection: DuckDBConnection, { file, path }: { file: string; path: string }) {
-    this.#connection = connection;
+  constructor(pool: ConnectionPool, { file, path }: { file: string; path: string }) {
+    this.#pool = pool;
     this.#path = path;
     this.#file = quotePath(file);
     this.#from = `read_parquet(${this.#file}, hive_partitioning = false, file_row_number = true)`;
   }
 
   async describe(): Promise<void> {
-    const result = await this.#connection.run(`SELECT * FROM ${this.#from} LIMIT 0`);
+    const result = await this.#pool.use((connection) =>
+      connection.run(`SELECT * FROM ${this.#from} LIMIT 0`),
+    );
     const types = result.columnTypes();
     this.#columns = new Map(
       result.columnNames().flatMap((name, at): [string, DuckDBType][] => {
@@ -79,7 +91,7 @@ class CheckpointSource {
     );
     const hasAction = [...SMALL_ACTIONS, 'add', 'remove'].some((name) => this.#columns.has(name));
     if (!hasAction) throw this.#corrupt('has no column of a checkpoint');
-    this.#windows = await this.#rowWindows();
+    await this.#findRows();
     if (this.#memberOf('add', 'stats_parsed') !== undefined) this.#int96 = await this.#int96Columns();
   }
 
@@ -88,15 +100,18 @@ class CheckpointSource {
     if (names.length === 0) return [];
     const sql =
       `SELECT CAST(to_json(struct_pack(${names.map((name) => `${name} := ${name}`).join(', ')})) AS VARCHAR) ` +
-      `FROM ${this.#from} WHERE ${names.map((name) => `${name} IS NOT NULL`).join(' OR ')}`;
-    const [rows = []] = (await this.#connection.runAndReadAll(sql)).getColumnsJS();
-    return rows.map((row) => {
-      assert(typeof row === 'string', 'to_json gives text');
-      return JSON.parse(row) as Record<string, unknown>;
-    });
+      `FROM ${this.#from} WHERE (${names.map((name) => `${name} IS NOT NULL`).join(' OR ')})`;
+    const actions: Record<string, unknown>[] = [];
+    for (const range of this.#smallRows) {
+      for (const [row] of await this.#rows(`${sql} AND ${isWithin(range)}`)) {
+        assert(typeof row === 'string', 'to_json gives text');
+        actions.push(JSON.parse(row) as Record<string, unknown>);
+      }
+    }
+    return actions;
   }
 
-  async adds(): Promise<{ blocks: PackedBlock[]; totals: PackedTotals } | undefined> {
+  async adds(): Promise<Packed | undefined> {
     const type = this.#columns.get('add');
     if (!(type instanceof DuckDBStructType)) return this.#without('add');
     const add = new FileColumn('add', type);
@@ -118,15 +133,15 @@ class CheckpointSource {
       SELECT ${PACKED}, ${joined('stats')} AS stats, sum(size) AS size_bytes, sum(records - coalesce(deleted, 0)) AS "rows",
         count(*) - count(records) AS uncounted, count(deleted) AS vectors, sum(deleted) AS deleted_rows,
         bool_or(contains("key", ${SEPARATOR}) OR contains(stats, ${SEPARATOR}) OR size IS NULL OR size < 0) AS odd
-      FROM (SELECT *, ${RECORDS} AS records FROM (
+      FROM (SELECT *, ${RECORDS} AS records FROM (SELECT *, ${RECORDS_TEXT} AS records_text FROM (
         SELECT file_row_number, ${add.key()} AS "key", ${row} AS line, coalesce(${stats}, '') AS stats, add.size AS size,
           ${deleted} AS deleted
-        FROM ${this.#from} WHERE ${within} AND add.path IS NOT NULL))
+        FROM ${this.#from} WHERE ${within} AND add.path IS NOT NULL)))
       GROUP BY "at"`;
     return this.#blocks(sql);
   }
 
-  async removes(): Promise<{ blocks: PackedBlock[]; totals: PackedTotals } | undefined> {
+  async removes(): Promise<Packed | undefined> {
     const type = this.#columns.get('remove');
     if (!(type instanceof DuckDBStructType)) return this.#without('remove');
     const remove = new FileColumn('remove', type);
@@ -150,57 +165,79 @@ class CheckpointSource {
   }
 
   /** @param sqlOf the statement for the rows of which a condition is true. */
-  async #blocks(
-    sqlOf: (within: string) => string,
-  ): Promise<{ blocks: PackedBlock[]; totals: PackedTotals } | undefined> {
+  async #blocks(sqlOf: (within: string) => string): Promise<Packed | undefined> {
+    const packing: Promise<Packed | undefined>[] = [];
+    try {
+      for (const range of this.#windows) {
+        await packing.at(-2);
+        // DuckDB packs a window while the result of the one before is copied.
+        const { computed, packed } = this.#pack(sqlOf(isWithin(range)));
+        packing.push(packed);
+        await computed;
+      }
+    } finally {
+      await Promise.allSettled(packing);
+    }
     let totals = NO_TOTALS;
     const blocks: PackedBlock[] = [];
-    for (const [from, to] of this.#windows) {
-      const end = to === Infinity ? '' : ` AND file_row_number < ${to}`;
-      const sql = sqlOf(`file_row_number >= ${from}${end}`);
-      const found: { at: number; block: PackedBlock }[] = [];
-      for await (const row of rowsOf(await this.#connection.stream(sql))) {
-        if (row.odd === true) return undefined;
-        totals = addTotals(totals, {
-          sizeBytes: Number(row.size_bytes ?? 0),
-          rows: Number(row.rows ?? 0),
-          uncounted: Number(row.uncounted),
-          vectors: Number(row.vectors),
-          deletedRows: Number(row.deleted_rows ?? 0),
-        });
-        const block = {
-          count: Number(row.count),
-          keys: bytesOf(row.keys),
-          rows: bytesOf(row.lines),
-          stats: bytesOf(row.stats),
-        };
-        found.push({ at: Number(row.at), block });
-      }
-      for (const { block } of found.toSorted((a, b) => a.at - b.at)) blocks.push(block);
+    for (const packed of await Promise.all(packing)) {
+      if (packed === undefined) return undefined;
+      totals = addTotals(totals, packed.totals);
+      blocks.push(...packed.blocks);
     }
     return { blocks, totals };
   }
 
-  /** Whole row groups, since a part of one costs nearly what all of it does. The last window has no end. */
-  async #rowWindows(): Promise<[number, number][]> {
-    const sql = `SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(${this.#file}) ORDER BY 1`;
-    const groups = (await this.#connection.runAndReadAll(sql)).getRowsJS();
-    const windows: [number, number][] = [];
+  /** Runs a statement that packs; `computed` never rejects. */
+  #pack(sql: string): { computed: Promise<void>; packed: Promise<Packed | undefined> } {
+    const { promise: computed, resolve } = Promise.withResolvers<void>();
+    const packed = this.#pool
+      .use(async (connection) => {
+        const result = await connection.stream(sql);
+        resolve();
+        return readPacked(result);
+      })
+      .finally(resolve);
+    return { computed, packed };
+  }
+
+  /**
+   * Whole row groups, since a part of one costs nearly what all of it does; the last range has no end, since, whatever a
+   * damaged file says of its row groups, no row of it is passed over.
+   */
+  async #findRows(): Promise<void> {
+    const small = SMALL_ACTIONS.map(quoteText).join(', ');
+    const groups = await this.#rows(
+      `SELECT row_group_id, any_value(row_group_num_rows), bool_or(split_part(path_in_schema, ', ', 1) IN (${small}) ` +
+        `AND stats_null_count IS DISTINCT FROM num_values) FROM parquet_metadata(${this.#file}) GROUP BY 1 ORDER BY 1`,
+    );
+    const windows: RowRange[] = [];
+    const smallRows: RowRange[] = [];
     let from = 0;
     let to = 0;
-    for (const [, rows] of groups) {
+    for (const [, rows, isSmall] of groups) {
+      const start = to;
       to += Number(rows);
+      if (isSmall === true) {
+        if (smallRows.at(-1)?.[1] === start) smallRows.push([smallRows.pop()?.[0] ?? start, to]);
+        else smallRows.push([start, to]);
+      }
       if (to - from < WINDOW_ROWS) continue;
       windows.push([from, to]);
       from = to;
     }
-    // Whatever a damaged file says of its row groups, no row of it is passed over.
     windows.push([from, Infinity]);
-    return windows;
+    if (to === 0) smallRows.push([0, Infinity]);
+    this.#windows = windows;
+    this.#smallRows = smallRows;
+  }
+
+  #rows(sql: string): Promise<unknown[][]> {
+    return this.#pool.use(async (connection) => (await connection.runAndReadAll(sql)).getRowsJS());
   }
 
   /** Of an action that the file has no column for. */
-  #without(name: string): { blocks: PackedBlock[]; totals: PackedTotals } {
+  #without(name: string): Packed {
     if (this.#columns.has(name)) {
       throw this.#corrupt(`has a column "${name}" that is no struct`);
     }
@@ -230,7 +267,7 @@ class CheckpointSource {
   /** Paths, as JSON, of the leaves that have Parquet's old timestamp type. */
   async #int96Columns(): Promise<Set<string>> {
     const sql = `SELECT name, coalesce(num_children, 0), type FROM parquet_schema(${this.#file})`;
-    const rows = (await this.#connection.runAndReadAll(sql)).getRowsJS();
+    const rows = await this.#rows(sql);
     const found = new Set<string>();
     let at = 0;
     const walk = (path: readonly string[]): void => {
@@ -243,6 +280,34 @@ class CheckpointSource {
     if (rows.length > 0) walk([]);
     return found;
   }
+}
+
+/** The blocks of a statement's result, in the order of the file; undefined where there is no form for what it holds. */
+async function readPacked(result: DuckDBResult): Promise<Packed | undefined> {
+  let totals = NO_TOTALS;
+  const found: { at: number; block: PackedBlock }[] = [];
+  for await (const row of rowsOf(result)) {
+    if (row.odd === true) return undefined;
+    totals = addTotals(totals, {
+      sizeBytes: Number(row.size_bytes ?? 0),
+      rows: Number(row.rows ?? 0),
+      uncounted: Number(row.uncounted),
+      vectors: Number(row.vectors),
+      deletedRows: Number(row.deleted_rows ?? 0),
+    });
+    const block = {
+      count: Number(row.count),
+      keys: bytesOf(row.keys),
+      rows: bytesOf(row.lines),
+      stats: bytesOf(row.stats),
+    };
+    found.push({ at: Number(row.at), block });
+  }
+  return { blocks: found.toSorted((a, b) => a.at - b.at).map(({ block }) => block), totals };
+}
+
+function isWithin([from, to]: RowRange): string {
+  return `file_row_number >= ${from}${to === Infinity ? '' : ` AND file_row_number < ${to}`}`;
 }
 
 /** SQL over the members of an action that names a file; '' for members that are null or that the file lacks. */
@@ -293,21 +358,34 @@ class FileColumn {
 }
 
 /** Row by row, since a row has megabytes to copy: others get their turn between two. */
-async function* rowsOf(result: DuckDBResult): AsyncGenerator<Record<string, DuckDBValue>, void, undefined> {
+async function* rowsOf(
+  result: DuckDBResult,
+): AsyncGenerator<Record<string, DuckDBValue | Uint8Array>, void, undefined> {
   const names = result.columnNames();
   for (;;) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) return;
     for (let row = 0; row < chunk.rowCount; row += 1) {
-      yield Object.fromEntries(names.map((name, at) => [name, chunk.getColumnVector(at).getItem(row)]));
+      yield Object.fromEntries(names.map((name, at) => [name, itemOf(chunk.getColumnVector(at), row)]));
       await nextTurn();
     }
   }
 }
 
-function bytesOf(value: DuckDBValue | undefined): Uint8Array {
-  assert(value instanceof DuckDBBlobValue, 'packed text is bytes');
-  return value.bytes;
+/** Bytes as they come, without the copy that a value of DuckDB's would make of them. */
+function itemOf(vector: DuckDBVector, row: number): DuckDBValue | Uint8Array {
+  if (!(vector instanceof DuckDBBlobVector)) return vector.getItem(row);
+  const bytes = vector.getItemBytes(row);
+  // A few bytes are a view of the chunk, and would keep all of it.
+  return bytes === null || bytes.length > INLINE_BYTES_MAX ? bytes : Uint8Array.from(bytes);
+}
+
+/** Of DuckDB's strings, which are in the vector itself up to here. */
+const INLINE_BYTES_MAX = 12;
+
+function bytesOf(value: DuckDBValue | Uint8Array | undefined): Uint8Array {
+  assert(value instanceof Uint8Array, 'packed text is bytes');
+  return value;
 }
 
 const SEPARATOR = `chr(${ROW_SEPARATOR.charCodeAt(0)})`;
@@ -326,8 +404,16 @@ function rowText(fields: readonly string[]): string {
   return `concat(${fields.join(`, chr(${FIELD_SEPARATOR.charCodeAt(0)}), `)})`;
 }
 
-/** The number of records in statistics; nearly every writer puts it first. */
+const RECORDS_FIRST = '{"numRecords":';
+
+/** The text of the number of records in statistics, if it comes first, as nearly every writer has it. */
+const RECORDS_TEXT =
+  `CASE WHEN starts_with(stats, '${RECORDS_FIRST}') THEN substr(stats, ${RECORDS_FIRST.length + 1}, ` +
+  `strpos(stats, ',') - ${RECORDS_FIRST.length + 1}) END`;
+
+/** The number of records in statistics, from {@link RECORDS_TEXT} if it is nothing but a few digits. */
 const RECORDS =
-  `coalesce(TRY_CAST(regexp_extract(stats, '^\\{"numRecords":(\\d{1,15})[,}]', 1) AS BIGINT), ` +
-  `CASE WHEN stats <> '' AND json_valid(stats) AND json_type(stats, '$.numRecords') = 'UBIGINT' ` +
-  `THEN TRY_CAST(stats->>'$.numRecords' AS BIGINT) END)`;
+  'CASE WHEN length(records_text) <= 15 AND CAST(TRY_CAST(records_text AS UBIGINT) AS VARCHAR) = records_text ' +
+  'THEN CAST(records_text AS BIGINT) ' +
+  `WHEN stats <> '' AND json_valid(stats) AND json_type(stats, '$.numRecords') = 'UBIGINT' ` +
+  `THEN TRY_CAST(stats->>'$.numRecords' AS BIGINT) END`;

@@ -95,15 +95,13 @@ export class DuckDbEngine implements Engine {
   }
 
   async readCheckpoint({ store, path }: Omit<ReadRequest, 'schema'>): Promise<CheckpointRead | undefined> {
-    return this.#withLocalCopy(store, path, (file) =>
-      this.#pool.use(async (connection) => {
-        try {
-          return await readCheckpointFile(connection, { file, path });
-        } catch (error) {
-          throw engineError(error, `read "${path}"`);
-        }
-      }),
-    );
+    return this.#withLocalCopy(store, path, async (file) => {
+      try {
+        return await readCheckpointFile(this.#pool, { file, path });
+      } catch (error) {
+        throw engineError(error, `read "${path}"`);
+      }
+    });
   }
 
   async #withLocalCopy<Result>(

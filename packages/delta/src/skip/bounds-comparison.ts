@@ -1,5 +1,4 @@
 /** Compares the bounds of a block's files with constants. */
-import { unreachable } from '../errors.ts';
 import {
   type ColumnBounds,
   HAS_MAX,
@@ -16,6 +15,8 @@ import type { ComparisonOperator } from './predicate.ts';
 export const NO = 0;
 export const MAYBE = 1;
 export const YES = 2;
+
+const HAS_BOTH = HAS_MIN | HAS_MAX;
 
 /** By file: {@link NO}, {@link MAYBE} or {@link YES}. */
 export type BoundsTest = (bounds: ColumnBounds) => Uint8Array;
@@ -42,21 +43,23 @@ function compareNumbers(
 ): Uint8Array {
   const answers = new Uint8Array(flags.length);
   const isExactValue = low === high;
+  const ruledOutBy = RULED_OUT_BY[operator];
   for (let at = 0; at < answers.length; at += 1) {
     const flag = flags[at] ?? 0;
     if ((flag & MAY_BE_VALUE) === 0) continue;
     const isExact = isExactValue && (flag & IS_ROUNDED) === 0;
-    const [hasMin, hasMax] = [(flag & HAS_MIN) !== 0, (flag & HAS_MAX) !== 0];
-    const [least, greatest] = [min[at] ?? 0, max[at] ?? 0];
+    let position = 0;
     // Whatever is between a bound and what it was rounded to is given the benefit of the doubt.
-    const isRuledOut = ruledOut(operator, {
-      isMinAbove: hasMin && least > high,
-      isMinAt: hasMin && least >= high,
-      isMaxBelow: hasMax && greatest < low,
-      isMaxAt: hasMax && greatest <= low,
-      isConstant: isExact && hasMin && hasMax && least === low && greatest === low,
-    });
-    if (!isRuledOut) answers[at] = isExact ? YES : MAYBE;
+    if ((flag & HAS_MIN) !== 0) {
+      const least = min[at] ?? 0;
+      position |= (least > high ? MIN_ABOVE : 0) | (least >= high ? MIN_AT : 0);
+    }
+    if ((flag & HAS_MAX) !== 0) {
+      const greatest = max[at] ?? 0;
+      position |= (greatest < low ? MAX_BELOW : 0) | (greatest <= low ? MAX_AT : 0);
+    }
+    if (isExact && (flag & HAS_BOTH) === HAS_BOTH && min[at] === low && max[at] === low) position |= CONSTANT;
+    if ((position & ruledOutBy) === 0) answers[at] = isExact ? YES : MAYBE;
   }
   return answers;
 }
@@ -67,54 +70,48 @@ function compareTexts(
   value: Uint8Array,
 ): Uint8Array {
   const answers = new Uint8Array(flags.length);
+  const ruledOutBy = RULED_OUT_BY[operator];
   for (let at = 0; at < answers.length; at += 1) {
     const flag = flags[at] ?? 0;
     if ((flag & MAY_BE_VALUE) === 0) continue;
     const [start = 0, middle = 0] = [textStarts[2 * at], textStarts[2 * at + 1]];
     const end = textStarts[2 * at + 2] ?? 0;
-    const [hasMin, hasMax] = [(flag & HAS_MIN) !== 0, (flag & HAS_MAX) !== 0];
-    const least = hasMin ? compareBytes(text, { start, end: middle }, value) : 0;
-    const greatest = hasMax ? compareBytes(text, { start: middle, end }, value) : 0;
-    const isRuledOut = ruledOut(operator, {
-      isMinAbove: hasMin && least > 0,
-      isMinAt: hasMin && least >= 0,
-      isMaxBelow: hasMax && greatest < 0,
-      isMaxAt: hasMax && greatest <= 0,
-      isConstant: hasMin && hasMax && least === 0 && greatest === 0,
-    });
-    if (!isRuledOut) answers[at] = YES;
+    let position = 0;
+    let isConstant = (flag & HAS_BOTH) === HAS_BOTH;
+    if ((flag & HAS_MIN) !== 0) {
+      const least = compareBytes(text, { start, end: middle }, value);
+      position |= (least > 0 ? MIN_ABOVE : 0) | (least >= 0 ? MIN_AT : 0);
+      isConstant &&= least === 0;
+    }
+    if ((flag & HAS_MAX) !== 0) {
+      const greatest = compareBytes(text, { start: middle, end }, value);
+      position |= (greatest < 0 ? MAX_BELOW : 0) | (greatest <= 0 ? MAX_AT : 0);
+      isConstant &&= greatest === 0;
+    }
+    if (isConstant) position |= CONSTANT;
+    if ((position & ruledOutBy) === 0) answers[at] = YES;
   }
   return answers;
 }
 
-interface Position {
-  /** The least value is certainly above the constant; at least not below it. */
-  readonly isMinAbove: boolean;
-  readonly isMinAt: boolean;
-  readonly isMaxBelow: boolean;
-  readonly isMaxAt: boolean;
-  /** All values are the constant. */
-  readonly isConstant: boolean;
-}
+/** The least value is certainly above the constant; at least not below it. */
+const MIN_ABOVE = 1;
+const MIN_AT = 2;
+/** As these, of the greatest value. */
+const MAX_BELOW = 4;
+const MAX_AT = 8;
+/** All values are the constant. */
+const CONSTANT = 16;
 
-function ruledOut(operator: ComparisonOperator, position: Position): boolean {
-  switch (operator) {
-    case '=':
-      return position.isMinAbove || position.isMaxBelow;
-    case '<>':
-      return position.isConstant;
-    case '<':
-      return position.isMinAt;
-    case '<=':
-      return position.isMinAbove;
-    case '>':
-      return position.isMaxAt;
-    case '>=':
-      return position.isMaxBelow;
-    default:
-      return unreachable(operator);
-  }
-}
+/** By operator, which of these rule a file out. */
+const RULED_OUT_BY: Readonly<Record<ComparisonOperator, number>> = {
+  '=': MIN_ABOVE | MAX_BELOW,
+  '<>': CONSTANT,
+  '<': MIN_AT,
+  '<=': MIN_ABOVE,
+  '>': MAX_AT,
+  '>=': MAX_BELOW,
+};
 
 /** Negative, zero or positive, as the bytes from `start` to `end` are below, equal to or above the others. */
 function compareBytes(

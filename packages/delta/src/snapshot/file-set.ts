@@ -155,10 +155,11 @@ export interface FileSetTests {
 
 function matchingOf(block: FileBlock, tests: FileSetTests, isLive: (at: number) => boolean): AddFile[] {
   const files: AddFile[] = [];
-  for (const [at, answer] of tests.block(block).entries()) {
-    if (answer === 0 || !isLive(at)) continue;
+  const answers = tests.block(block);
+  for (let at = 0; at < answers.length; at += 1) {
+    if (answers[at] === 0 || !isLive(at)) continue;
     const file = block.file(at);
-    if (answer === 2 || tests.file(file)) files.push(file);
+    if (answers[at] === 2 || tests.file(file)) files.push(file);
   }
   return files;
 }

@@ -1,4 +1,3 @@
-import type { RowSet } from './deletion-vectors/index.ts';
 import { DeltaError } from './errors.ts';
 import type { PackedBlock, PackedTotals } from './log/packed-files.ts';
 import type { ObjectStore } from './store/object-store.ts';
@@ -54,7 +53,7 @@ export interface SqlSession {
   /** The rows in order, a bounded number at once, for results of any size. */
   stream(sql: string): AsyncIterable<ColumnBatch>;
   /** Of a SELECT of pairs of BIGINT, a file's number and a position in that file: the positions by file. */
-  rowSets(sql: string): Promise<ReadonlyMap<number, RowSet>>;
+  positions(sql: string): Promise<ReadonlyMap<number, readonly PositionBlock[]>>;
   /** As {@link Engine.writeParquet}; a source of the kind `sql` sees the session's temporary tables. */
   writeParquet(request: WriteRequest): Promise<WrittenFile[]>;
   /**
@@ -64,6 +63,12 @@ export interface SqlSession {
   load(source: RowSource, schema: StructType): Promise<string>;
   /** Makes the statement that runs fail soon, if one does. */
   interrupt(): void;
+}
+
+/** Positions from 65,536 × `block` on, less than that many: what each is beyond it, in no order, repeated or not. */
+export interface PositionBlock {
+  readonly block: number;
+  readonly rests: Uint16Array;
 }
 
 /** Some rows of a result, column by column: `columns[i][row]` belongs to `names[i]`. */

@@ -29,7 +29,7 @@ export type {
 } from './dml/index.ts';
 export type { AlterResult, ColumnPosition, NewColumn } from './alter/index.ts';
 export type { ColumnChange as ColumnAlteration, ColumnPath as AlteredColumn } from './alter/index.ts';
-export type { Conflict, IsolationLevel } from './transaction/conflicts.ts';
+export type { IsolationLevel } from './transaction/conflicts.ts';
 export {
   AssertionFailure,
   DeltaError,
@@ -46,6 +46,7 @@ export type {
   ReadRequest,
   RowCheck,
   RowSource,
+  PositionBlock,
   SqlSession,
   WriteRequest,
   WrittenFile,

@@ -2,6 +2,7 @@
  * A set of row positions in one data file, held as roaring bitmaps do: by the upper bits of the position, with each
  * block of 65,536 positions as a sorted list or as bits, whichever is smaller.
  */
+import type { PositionBlock } from '../engine.ts';
 import { assert, AssertionFailure } from '../errors.ts';
 
 /** Positions that one block spans. */
@@ -54,6 +55,11 @@ export class RowSet {
       values.push(position - key * BLOCK_ROWS);
     }
     return RowSet.fromBlocks([...byBlock].map(([key, values]) => [key, blockOf(values)]));
+  }
+
+  /** Of positions by block, in any order, repeated or not; each block comes once. */
+  static fromPositionBlocks(blocks: readonly PositionBlock[]): RowSet {
+    return RowSet.fromBlocks(blocks.map(({ block, rests }) => [block, blockOf(rests)]));
   }
 
   /** Takes ownership of the blocks; empty ones are left out. Keys must be distinct. */
@@ -156,8 +162,7 @@ const BITS_IN_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => {
   return bits;
 });
 
-/** A block of the lower 16 bits of positions, in any order, repeated or not. */
-export function blockOf(values: ArrayLike<number>): Block {
+function blockOf(values: ArrayLike<number>): Block {
   if (values.length <= LIST_ROWS_MAX) {
     const sorted = Uint16Array.from(values).sort();
     return { kind: 'list', values: isAscending(sorted) ? sorted : Uint16Array.from(new Set(sorted)) };

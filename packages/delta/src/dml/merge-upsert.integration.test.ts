@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { addConstraint } from '../alter/index.ts';
+import { RowSet } from '../deletion-vectors/index.ts';
 import { struct } from '../schema/types.ts';
 import { mergeInto } from './index.ts';
 import {
@@ -135,18 +136,19 @@ describe('an upsert', () => {
   });
 });
 
-describe('row sets of the engine', () => {
-  it('hold the positions of a file once, beyond a block and beyond 32 bits', async () => {
+describe('positions that the engine gathers', () => {
+  const setsOf = async (sql: string): Promise<Map<number, RowSet>> => {
+    const blocks = await engine.session((session) => session.positions(sql));
+    return new Map([...blocks].map(([file, own]) => [file, RowSet.fromPositionBlocks(own)]));
+  };
+
+  it('are sets, beyond a block and beyond 32 bits', async () => {
     const positions = [0, 65_535, 65_536, 65_536, 2 ** 32, 2 ** 40 + 1];
     const values = positions.map((position) => `(7, ${position})`).join(', ');
-    const sets = await engine.session((session) =>
-      session.rowSets(`SELECT * FROM (VALUES ${values}, (8, 3)) AS t(f, r)`),
-    );
+    const sets = await setsOf(`SELECT * FROM (VALUES ${values}, (8, 3)) AS t(f, r)`);
     assert.deepEqual([...(sets.get(7)?.positions() ?? [])], [...new Set(positions)]);
     assert.deepEqual([...(sets.get(8)?.positions() ?? [])], [3]);
-    const many = await engine.session((session) =>
-      session.rowSets('SELECT 1, 69999 - i FROM range(70000) AS t(i) WHERE i % 3 > 0'),
-    );
+    const many = await setsOf('SELECT 1, 69999 - i FROM range(70000) AS t(i) WHERE i % 3 > 0');
     assert.equal(many.get(1)?.size, 46_666);
   });
 });

@@ -339,7 +339,10 @@ async function vectorPositions(
   const marked = touched.filter(({ fate }) => fate === 'vector');
   if (hits === undefined || marked.length === 0) return new Map();
   const places = marked.map(({ at }) => at).join(', ');
-  return session.rowSets(`SELECT "_sluice_f", "_sluice_r" FROM ${hits} WHERE "_sluice_f" IN (${places})`);
+  const blocks = await session.positions(
+    `SELECT "_sluice_f", "_sluice_r" FROM ${hits} WHERE "_sluice_f" IN (${places})`,
+  );
+  return new Map([...blocks].map(([at, own]) => [at, RowSet.fromPositionBlocks(own)]));
 }
 
 /** Vectors of positions, joined with those that the files had, as removals and additions of the same files. */

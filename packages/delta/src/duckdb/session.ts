@@ -3,8 +3,14 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { JSDuckDBValueConverter } from '@duckdb/node-api';
-import type { RowSet } from '../deletion-vectors/index.ts';
-import type { ColumnBatch, RowSource, SqlSession, WriteRequest, WrittenFile } from '../engine.ts';
+import type {
+  ColumnBatch,
+  PositionBlock,
+  RowSource,
+  SqlSession,
+  WriteRequest,
+  WrittenFile,
+} from '../engine.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
 import type { StructType } from '../schema/types.ts';
 import { TEMPORARY_SUFFIX } from '../store/local-store.ts';
@@ -13,7 +19,7 @@ import { checkedSource } from './checked-source.ts';
 import { copyToFiles } from './copy.ts';
 import { namingDamagedFile } from './damaged-file.ts';
 import { engineError } from './engine-error.ts';
-import { readRowSets } from './row-sets.ts';
+import { readPositionBlocks } from './position-blocks.ts';
 import type { ScratchDirectory } from './scratch-directory.ts';
 import { withSourceSql } from './source-file.ts';
 
@@ -55,8 +61,8 @@ export class DuckDbSession implements SqlSession {
     }
   }
 
-  async rowSets(sql: string): Promise<ReadonlyMap<number, RowSet>> {
-    return this.#guarded('query', sql, () => readRowSets(this.#connection, sql));
+  async positions(sql: string): Promise<ReadonlyMap<number, readonly PositionBlock[]>> {
+    return this.#guarded('query', sql, () => readPositionBlocks(this.#connection, sql));
   }
 
   async writeParquet(request: WriteRequest): Promise<WrittenFile[]> {

@@ -56,7 +56,7 @@ function callingBack(
           rows: (sql) => session.rows(sql),
           estimatedRows: (sql) => session.estimatedRows(sql),
           stream: (sql) => watched(session.stream(sql)),
-          rowSets: (sql) => session.rowSets(sql),
+          positions: (sql) => session.positions(sql),
           writeParquet: (request) => session.writeParquet(request),
           load: (source, schema) => session.load(source, schema),
           interrupt: () => session.interrupt(),

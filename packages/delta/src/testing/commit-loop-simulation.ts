@@ -178,7 +178,6 @@ class World {
     const acknowledged = sending.then(
       (result) => {
         this.trace.push(`${batch.name}: ${result.kind} ${result.version}`);
-        if (result.kind === 'conflict') return;
         batch.isAcknowledged = true;
         if (result.kind === 'already-committed') return;
         const other = this.#committed.get(result.version);

@@ -28,12 +28,22 @@ export async function retryOnConflict<Result extends { readonly kind: string }>(
     last = outcome;
     if (outcome.reason === 'txn') break;
   }
-  throw new DeltaError({
+  throw conflictError(last as ConflictOutcome);
+}
+
+export function conflictError({ reason, version }: ConflictOutcome): DeltaError {
+  return new DeltaError({
     code: 'conflict',
-    message: `version ${last?.version} of another writer is in the way: ${EXPLANATIONS[last?.reason ?? 'txn']}`,
-    hint: 'Nothing was committed; try again when fewer writers change the same rows.',
+    message: `version ${version} of another writer is in the way: ${EXPLANATIONS[reason]}`,
+    hint: HINTS[reason] ?? 'Nothing was committed; try again when fewer writers change the same rows.',
   });
 }
+
+const HINTS: Readonly<Partial<Record<Conflict, string>>> = {
+  protocol: 'Nothing was committed; see whether the rows still fit the table, and try again.',
+  metadata: 'Nothing was committed; see whether the rows still fit the table, and try again.',
+  txn: 'Nothing was committed; see which versions of the application the table has recorded.',
+};
 
 const EXPLANATIONS: Readonly<Record<Conflict, string>> = {
   protocol: 'it changed the protocol',

@@ -8,8 +8,12 @@ import { mergeSchemas, withColumns } from '../schema/evolution.ts';
 import type { StructField, StructType } from '../schema/types.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import type { TableContext } from '../table-context.ts';
-import { type Conflict, recordedTxns } from '../transaction/conflicts.ts';
-import { OPERATION_ATTEMPTS_MAX } from '../transaction/retry-on-conflict.ts';
+import { recordedTxns } from '../transaction/conflicts.ts';
+import {
+  conflictError,
+  type ConflictOutcome,
+  OPERATION_ATTEMPTS_MAX,
+} from '../transaction/retry-on-conflict.ts';
 import { type DataFiles, writeDataFiles } from './data-files.ts';
 import { movedHighWaterMarks } from './identity.ts';
 import { hasRules, writeRules } from './prepare.ts';
@@ -47,24 +51,23 @@ export type AppendResult =
       readonly bytes: number;
     }
   /** Every txn is recorded at its version or a later one; nothing was written. `version` is the table's newest. */
-  | { readonly kind: 'already-committed'; readonly version: number }
-  /** Nothing was committed: look at the table's `version` and decide again. */
-  | { readonly kind: 'conflict'; readonly reason: Conflict; readonly version: number };
+  | { readonly kind: 'already-committed'; readonly version: number };
 
 /** As `DeltaTable.append` promises. */
 export async function appendRows(context: TableContext, options: AppendOptions): Promise<AppendResult> {
   for (let attempt = 1; ; attempt += 1) {
     const { result, hasIdentity } = await appendOnce(context, options);
     // Others took the same identity values: a later state has the next ones.
-    const isRetried = hasIdentity && result.kind === 'conflict' && result.reason === 'metadata';
-    if (!isRetried || attempt >= OPERATION_ATTEMPTS_MAX) return result;
+    if (result.kind !== 'conflict') return result;
+    const isRetried = hasIdentity && result.reason === 'metadata';
+    if (!isRetried || attempt >= OPERATION_ATTEMPTS_MAX) throw conflictError(result);
   }
 }
 
 async function appendOnce(
   context: TableContext,
   options: AppendOptions,
-): Promise<{ result: AppendResult; hasIdentity: boolean }> {
+): Promise<{ result: AppendResult | ConflictOutcome; hasIdentity: boolean }> {
   const txns = options.txns ?? [];
   const state = await context.refresh();
   if (txns.length > 0) {
@@ -93,7 +96,9 @@ async function appendOnce(
   if (outcome.reason !== 'txn') return { result: outcome, hasIdentity: moved !== undefined };
   const newest = await context.refresh();
   const isRecorded = recordedTxns(txns, (appId) => newest.txns.get(appId)?.version) === 'all';
-  const result: AppendResult = isRecorded ? { kind: 'already-committed', version: newest.version } : outcome;
+  const result: AppendResult | ConflictOutcome = isRecorded
+    ? { kind: 'already-committed', version: newest.version }
+    : outcome;
   return { result, hasIdentity: false };
 }
 

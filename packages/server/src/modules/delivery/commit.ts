@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.ts';
 import type { Catalog, OpenTable } from '../catalog/index.ts';
 import type { DecidedShard, OffsetRange, PartRanges, SealedRows } from '../../ports/row-writer.ts';
 import { rejectsAppId, shardAppId, type Batch } from './batch.ts';
-import { codeOf } from './errors.ts';
+import { codeOf, messageOf } from './errors.ts';
 import { ensureRejected, rejectedColumnsToAdd } from './rejected-table.ts';
 import type { Decision, Definition, DeliveryStore } from './store.ts';
 
@@ -43,6 +43,7 @@ export async function commitBatch(batch: Batch, context: CommitContext): Promise
     }
     return await commitRows(batch, open, context);
   } catch (error) {
+    if (codeOf(error) === 'conflict') return { kind: 'displaced', reason: messageOf(error) };
     return { kind: 'failed', error, rebuild: REFUSED.has(codeOf(error) ?? '') };
   }
 }
@@ -109,7 +110,7 @@ async function commitRows(
     operationParameters: { delivery: definition.name },
   });
   if (result.kind === 'committed') return { kind: 'committed' };
-  return { kind: 'displaced', reason: result.kind === 'conflict' ? result.reason : result.kind };
+  return { kind: 'displaced', reason: result.kind };
 }
 
 /**

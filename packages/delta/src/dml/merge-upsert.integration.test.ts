@@ -115,6 +115,34 @@ describe('an upsert', () => {
     );
   });
 
+  it('knows its rows again in files of partitions, under other names', async () => {
+    const one = await table({
+      schema: SCHEMA,
+      partitionColumns: ['s'],
+      rows: BEFORE,
+      properties: { ...VECTORS, 'delta.columnMapping.mode': 'name' },
+    });
+    const sql =
+      `SELECT unnest([1, 2, 3, 50])::BIGINT AS "ID", 7::BIGINT AS V, unnest(['old', 'new', '', NULL]) AS s, ` +
+      `'the source''s alone' AS more`;
+    const result = await upsert(one, sql);
+    assert.ok(result.kind === 'committed' && result.rowsUpdated === 3 && result.rowsInserted === 1);
+    const rows = await rowsOf(one.context, 'id, v, s');
+    assert.deepEqual(
+      rows.filter(([, v]) => v === 7),
+      [
+        [1, 7, 'old'],
+        [2, 7, 'new'],
+        [3, 7, null],
+        [50, 7, null],
+      ],
+    );
+    assert.equal(rows.length, 41);
+    // The partition is a part of the condition: no row of another one matches.
+    const other = await upsert(one, sql, 'target.id = source.id AND target.s = source.s');
+    assert.ok(other.kind === 'committed' && other.rowsUpdated === 2 && other.rowsInserted === 2);
+  });
+
   it('of no rows changes nothing', async () => {
     const one = await made();
     const none = `SELECT 1::BIGINT AS id, 7::BIGINT AS v, 'new' AS s WHERE false`;

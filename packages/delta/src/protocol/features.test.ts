@@ -38,13 +38,7 @@ const version3 = (...readerFeatures: string[]): ProtocolAction => ({
 
 describe('reading', () => {
   it('is refused by the names of the features that are missing', () => {
-    for (const feature of [
-      'variantShredding',
-      'variantShredding-preview',
-      'catalogManaged',
-      'fromTheFuture',
-      'toString',
-    ]) {
+    for (const feature of ['catalogManaged', 'fromTheFuture', 'toString']) {
       assert.throws(() => assertReadable(table(version3('timestampNtz', feature))), {
         code: 'unsupported-feature',
         message: new RegExp(`table feature ${feature}$`),

@@ -36,7 +36,9 @@ const READER_FEATURES: Readonly<Record<string, Support>> = {
   'typeWidening-preview': 'honoured',
   variantType: 'honoured',
   'variantType-preview': 'honoured',
-  'variantShredding-preview': 'refused',
+  // DuckDB puts the parts together.
+  variantShredding: 'honoured',
+  'variantShredding-preview': 'honoured',
   catalogManaged: 'refused',
 };
 

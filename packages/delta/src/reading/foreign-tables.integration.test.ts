@@ -48,12 +48,7 @@ async function oneFile(table: HandMadeTable, members: object = {}): Promise<AddF
 
 describe('a table that needs what this library lacks', () => {
   it('is refused for reading by the feature, staged commits and all', async () => {
-    for (const feature of [
-      'catalogManaged',
-      'catalogOwned-preview',
-      'variantShredding',
-      'newInOtherWriters',
-    ]) {
+    for (const feature of ['catalogManaged', 'catalogOwned-preview', 'newInOtherWriters']) {
       const table = await handMade({ schema: ID });
       await table.commit([
         { protocol: lists([feature, 'vacuumProtocolCheck'], [feature, 'inCommitTimestamp']) },

@@ -62,17 +62,35 @@ function sourceOf(field: StructField, from: StructType, at: number): StructField
 }
 
 /**
- * Delta's variant is a group of two binary columns, which DuckDB takes for one only where the file says so: otherwise it
- * reads a variant that holds the two.
+ * Delta's variant is a group of two binary columns, and of a third one for what is shredded, which DuckDB takes for one
+ * only where the file says so: otherwise it reads a variant that holds the columns. Of those, the third can't be decoded.
  */
 function variantValue(expression: string): string {
-  const [metadata, value] = ['metadata', 'value'].map((name) => `variant_extract(${expression}, '${name}')`);
-  const isGroup =
-    `variant_typeof(${expression}) IN ('OBJECT(metadata, value)', 'OBJECT(value, metadata)') ` +
-    `AND variant_typeof(${metadata}) = 'BLOB' AND variant_typeof(${value}) = 'BLOB'`;
+  const [metadata, value, typed] = ['metadata', 'value', 'typed_value'].map(
+    (name) => `variant_extract(${expression}, '${name}')`,
+  );
+  const groups = GROUPS_OF_VARIANTS.map((names) => `'OBJECT(${names})'`).join(', ');
+  const isGroup = `variant_typeof(${expression}) IN (${groups}) AND variant_typeof(${metadata}) = 'BLOB'`;
+  const isPlain = `${isGroup} AND variant_typeof(${value}) = 'BLOB'`;
+  const isShredded = `coalesce(variant_typeof(${typed}), 'VARIANT_NULL') <> 'VARIANT_NULL'`;
   const decoded = `variant_bytes_to_variant(CAST(${metadata} AS BLOB) || CAST(${value} AS BLOB))`;
-  return `CASE WHEN ${isGroup} THEN ${decoded} ELSE ${expression} END`;
+  return `CASE WHEN ${isGroup} AND ${isShredded} THEN ${UNMARKED_ERROR} WHEN ${isPlain} THEN ${decoded} ELSE ${expression} END`;
 }
+
+/** As DuckDB lists their members, which is as the file does. */
+const GROUPS_OF_VARIANTS = [
+  'metadata, value',
+  'value, metadata',
+  'metadata, typed_value',
+  'typed_value, metadata',
+  'metadata, value, typed_value',
+  'metadata, typed_value, value',
+  'value, metadata, typed_value',
+  'value, typed_value, metadata',
+  'typed_value, metadata, value',
+  'typed_value, value, metadata',
+];
+const UNMARKED_ERROR = `error('a shredded variant can only be read from a file that marks its columns as a variant')`;
 
 function isSameShape(from: DataType, to: DataType): boolean {
   return !someType(to, (type) => type === 'variant') && sameNames(from, to);

@@ -311,6 +311,35 @@ describe('features of columns', { skip: withoutAll }, () => {
     const own = struct([field('id', 'long')]);
     await assert.rejects(sluice.append(path, { schema: own, rows: [{ id: '1' }] }), /variantType/);
   });
+
+  it('variants that Spark has shredded', async () => {
+    const path = newPath('shredded');
+    const values = [
+      `parse_json('{"a":' || id || ',"b":"x' || id || '","c":{"d":' || id || '.25}}')`,
+      `parse_json(CASE WHEN id % 3 = 0 THEN '{"a":"text","e":[1,null,{"f":true}]}' WHEN id % 3 = 1 THEN '7' ELSE '{"a":' || id || '}' END)`,
+      'NULL',
+    ];
+    await spark.sql(
+      path,
+      'SET spark.sql.variant.writeShredding.enabled = true',
+      'SET spark.sql.variant.inferShreddingSchema = true',
+      `CREATE TABLE {t} (id BIGINT, v VARIANT) USING delta TBLPROPERTIES ('delta.enableVariantShredding' = 'true')`,
+      ...values.map(
+        (value, at) => `INSERT INTO {t} SELECT id, ${value} FROM range(${at * 20}, ${at * 20 + 20}, 1, 1)`,
+      ),
+    );
+    const byId = (rows: readonly Row[]): Row[] => rows.toSorted((a, b) => Number(a['id']) - Number(b['id']));
+    const expected = byId(await spark.read(path)).map(({ id, v }) => ({
+      id,
+      v: v === null ? null : JSON.parse(v as string),
+    }));
+    assert.equal(expected.length, 60);
+    // Shredded whole numbers come as 64 bits.
+    const plain = JSON.stringify(byId(await sluice.read(path)), (_key, value: unknown) =>
+      typeof value === 'bigint' ? Number(value) : value,
+    );
+    assert.deepEqual(JSON.parse(plain), expected);
+  });
 });
 
 function table(

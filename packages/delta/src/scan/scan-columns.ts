@@ -28,6 +28,8 @@ export type ScanColumn =
       readonly fileType: DataType;
       /** Whether older files may have it in a narrower type. */
       readonly isWidened: boolean;
+      /** Whether the file has it in the legacy calendar of Spark. */
+      readonly isLegacy?: boolean;
     };
 
 /** A table's columns in schema order. */

@@ -5,6 +5,7 @@ import type { AddFile } from '../log/actions.ts';
 import type { TableIo } from '../snapshot/load.ts';
 import type { TableState } from '../snapshot/table-state.ts';
 import { columnsByFile } from './file-shapes.ts';
+import { legacyColumns, legacyVariants } from './legacy-calendar.ts';
 import { localPaths } from './local-files.ts';
 import { type ScanColumn, scanColumns } from './scan-columns.ts';
 import { type ScanFile, scanSql } from './scan-sql.ts';
@@ -59,13 +60,15 @@ export async function prepareFiles(
   const { paths, release } = await localPaths(io, files);
   try {
     const ownColumns = await columnsByFile(io.engine, state, { columns, paths });
+    const legacy = await legacyColumns(io.engine, columns, { files, paths });
+    const inCalendar = legacyVariants();
     const scanned = files.map((add, at): ScanFile => {
       const rows = deleted.get(add);
       return {
         add,
         path: paths[at] ?? '',
         deleted: rows === undefined || rows.size === 0 ? undefined : rows,
-        columns: ownColumns?.[at] ?? columns,
+        columns: inCalendar(ownColumns?.[at] ?? columns, legacy.get(at)),
       };
     });
     return { columns, files: scanned, release };

@@ -6,6 +6,7 @@ import { duckDbType } from '../schema/duckdb-types.ts';
 import { partitionConstant } from '../schema/partition-value.ts';
 import type { StructType } from '../schema/types.ts';
 import { type DeletionForm, deletionForm, fromWithoutRows } from './deleted-rows-sql.ts';
+import { inOurCalendar } from './legacy-calendar.ts';
 import { logicalValue } from './logical-value.ts';
 import { recordCount } from '../stats/record-count.ts';
 import { quoteIdentifier } from './quote.ts';
@@ -124,7 +125,8 @@ function selectBranch(
     // A name that no table's column can hide, nor hide a virtual column of DuckDB's.
     const name = `_sluice_${read.length}`;
     read.push({ key: column.key, name, type: column.fileType });
-    const value = column.isWidened ? unfiltered(`f.${name}`) : `f.${name}`;
+    const own = column.isWidened ? unfiltered(`f.${name}`) : `f.${name}`;
+    const value = column.isLegacy === true ? inOurCalendar(own, column.type) : own;
     return `${logicalValue(value, { from: column.fileType, to: column.type })} AS ${quoteIdentifier(column.name)}`;
   });
   if (read.length === 0) read.push({ key: '_sluice_none', name: '_sluice_none', type: 'boolean' });

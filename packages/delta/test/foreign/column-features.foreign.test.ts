@@ -312,6 +312,34 @@ describe('features of columns', { skip: withoutAll }, () => {
     await assert.rejects(sluice.append(path, { schema: own, rows: [{ id: '1' }] }), /variantType/);
   });
 
+  it('days in the legacy calendar of Spark', async () => {
+    for (const type of ['TIMESTAMP_MICROS', 'INT96']) {
+      const path = newPath(`legacy-${type}`);
+      const days = ['0001-01-01', '1000-02-28', '1500-03-01', '1582-10-04', '1582-10-15', '1890-01-01'];
+      await spark.sql(
+        path,
+        `SET spark.sql.parquet.outputTimestampType = ${type}`,
+        'SET spark.sql.parquet.datetimeRebaseModeInWrite = LEGACY',
+        'SET spark.sql.parquet.int96RebaseModeInWrite = LEGACY',
+        'CREATE TABLE {t} (id BIGINT, d DATE, t TIMESTAMP) USING delta',
+        ...days.map(
+          (day, id) => `INSERT INTO {t} VALUES (${id}, DATE '${day}', TIMESTAMP '${day} 01:02:03.456789')`,
+        ),
+        'SET spark.sql.parquet.datetimeRebaseModeInWrite = CORRECTED',
+        'SET spark.sql.parquet.int96RebaseModeInWrite = CORRECTED',
+        'SET spark.sql.parquet.outputTimestampType = TIMESTAMP_MICROS',
+      );
+      const byId = (rows: readonly Row[]): Row[] =>
+        rows.toSorted((a, b) => Number(a['id']) - Number(b['id']));
+      const found = byId(await sluice.read(path));
+      assert.deepEqual(
+        found.map(({ d }) => d),
+        days,
+      );
+      assert.deepEqual(found, byId(await spark.read(path)));
+    }
+  });
+
   it('variants that Spark has shredded', async () => {
     const path = newPath('shredded');
     const values = [

@@ -1,6 +1,6 @@
 /** Writes a SELECT as Parquet files with their final names. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -179,7 +179,10 @@ async function publish(
     await mkdir(dirname(target), { recursive: true });
     await dropHadoopChecksum(target);
     await rename(file.path, target);
-    await store.syncFile(path);
+    await store.syncFile(path).catch(async (error: unknown) => {
+      await rm(target, { force: true });
+      throw error;
+    });
   } else if (movesFiles(store)) {
     await store.putFile(path, file.path);
   } else {

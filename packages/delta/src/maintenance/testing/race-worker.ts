@@ -120,10 +120,13 @@ const ROLES: Readonly<Record<string, Step>> = {
   },
 };
 
-/** Others won; or the machine was so slow that the retention ran out under a step. */
+/** Others won; or the machine was so slow that the retention ran out under a step, which is told. */
 function isExpected(error: unknown, elapsedMs: number): boolean {
-  const isRace = error instanceof DeltaError && (error.code === 'conflict' || error.code === 'contention');
-  return isRace || elapsedMs > RETENTION_MS / 2;
+  if (!(error instanceof DeltaError)) return false;
+  if (error.code === 'conflict' || error.code === 'contention') return true;
+  if (elapsedMs <= RETENTION_MS / 2) return false;
+  stdout.write('slow\n');
+  return true;
 }
 
 if (import.meta.main) {

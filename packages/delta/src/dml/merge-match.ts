@@ -67,8 +67,8 @@ async function findPairs(attempt: Attempt, plan: MergePlan, files: MergeFiles): 
 }
 
 /**
- * Whether updated rows are computed with the hits, or from the source alone. Values for rows without a match are over the table alone, so that
- * names in them may be ambiguous once the source is joined to it.
+ * Whether updated rows are computed with the hits, or from the source alone. Values for rows without a match are over the
+ * table alone, so that names in them may be ambiguous once the source is joined to it.
  */
 export function carriesMerged(attempt: Attempt, plan: MergePlan): boolean {
   return carriesRows(attempt) || plan.bySource.some(({ values }) => values !== undefined);

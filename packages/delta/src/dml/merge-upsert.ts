@@ -3,12 +3,12 @@
  * of the source makes one row of the table, so that the new file is written before the table is looked at, and its keys
  * are read from there: the source needs no temporary table, and no join picks its rows.
  */
+import type { AddFile } from '../log/actions.ts';
 import { quoteIdentifier } from '../scan/quote.ts';
 import { duckDbType } from '../schema/duckdb-types.ts';
 import { isLocal } from '../store/object-store.ts';
 import type { DataFiles } from '../write/data-files.ts';
 import { writeRules } from '../write/prepare.ts';
-import type { AddFile } from '../log/actions.ts';
 import { type CompiledMerge, insertedRows, type MergePlan } from './merge-clauses.ts';
 import { sideOf, sourceColumn } from './merge-prune.ts';
 import type { MergeRequest } from './merge-request.ts';

@@ -59,8 +59,8 @@ function history(commits: readonly CommitSummary[], terminal: Terminal): string[
         String(commit.version),
         timeText(commit.timestampMs),
         printable(commit.operation ?? '?'),
-        printable(pairs(commit.operationParameters)),
-        printable(pairs(commit.operationMetrics)),
+        printable(pairs(telling(commit.operationParameters))),
+        printable(pairs(telling(commit.operationMetrics))),
         printable([commit.engineInfo, commit.userMetadata].filter(Boolean).join(' · ')),
       ]),
     },
@@ -247,6 +247,12 @@ function pairs(record: Readonly<Record<string, unknown>>): string {
   return Object.entries(record)
     .map(([name, value]) => `${name}=${text(value)}`)
     .join(' ');
+}
+
+/** Without zeros and empty lists, which other engines record by the dozen; `--format json` has them all. */
+function telling(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isTelling = (value: unknown): boolean => !/^(0|\[\]|\{\}|)$/.test(String(value));
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => isTelling(value)));
 }
 
 function positive(value: number, noun: string): string | undefined {

@@ -152,9 +152,9 @@ function legacyOf(
   const { stats = '' } = file;
   const hasMoments = kinds.timestamp && OLD_MOMENT.test(stats ?? '');
   if (hasMoments && (dates || int96)) {
-    const zone = marks.get(MARKS.zone);
-    if (zone === undefined || !UTC_NAMES.has(zone))
-      throw refused(file, 'moments of another time zone than UTC');
+    // Spark 2 doesn't tell its zone; Spark takes that of the reader then, which is UTC here.
+    const zone = marks.get(MARKS.zone) ?? 'UTC';
+    if (!UTC_NAMES.has(zone)) throw refused(file, 'moments of another time zone than UTC');
     const areOldEnough = OLD_ENOUGH_FOR_ALL.test(stats ?? '');
     if (areOldEnough && dates !== int96) throw refused(file, 'moments of which it says both');
   }

@@ -494,7 +494,11 @@ describe('scans', () => {
           ...days.map(([day], id) => ({ rows: row(id, day), stats, options: marks(legacy) })),
           { rows: row(90, '1500-03-11'), stats, options: marks({}) },
           { rows: row(91, '1500-03-11'), stats },
-          { rows: row(92, '1500-03-11'), stats, options: marks({ version: '2.4.8' }) },
+          {
+            rows: row(92, '1500-03-11'),
+            stats,
+            options: `, KV_METADATA {'org.apache.spark.version': '2.4.8'}`,
+          },
           { rows: 'SELECT 93 AS id, NULL::DATE AS d, NULL::TIMESTAMPTZ AS t', stats, options: marks(legacy) },
         ],
       });

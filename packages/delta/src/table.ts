@@ -168,8 +168,8 @@ export class DeltaTable {
    * Adds rows, all or none; durable and visible on return. Rows of another writer that got in between are no conflict.
    * Throws `invalid-data`, `not-null` or `constraint` for rows that don't fit, `unsupported-feature` if the table can't
    * be written, `conflict` when another writer changed the schema, the properties or the protocol meanwhile, or recorded
-   * some of the txns, `contention`, `outcome-unknown`, `no-space`, `io` or `engine`; except after `outcome-unknown` nothing was
-   * committed. With `txns` every failure may be answered by the same call again.
+   * some of the txns, `contention`, `outcome-unknown`, `no-space`, `io` or `engine`; except after `outcome-unknown`
+   * nothing was committed. With `txns` every failure may be answered by the same call again.
    */
   async append(options: AppendOptions): Promise<AppendResult> {
     assertShape(options, shapes.APPEND, 'append');

@@ -19,6 +19,7 @@ import {
 import { FileLeaseStore } from '../src/index.ts';
 import { checkProcessed, type Processed } from './delivery-checker.ts';
 import { clientOf, type SluiceServer, startServer } from './sluice-server.ts';
+import { until } from './until.ts';
 
 const WORKERS = 3;
 const KEYS = 24;
@@ -183,22 +184,11 @@ async function merge(kinesis: KinesisClient, stream: string): Promise<void> {
   await active(kinesis, stream);
 }
 
-/** Looks again until `missing` says nothing; fails with what it said last. */
-async function until(missing: () => Promise<string | undefined>): Promise<void> {
-  const endMs = performance.now() + DONE_MS_MAX;
-  for (;;) {
-    const what = await missing();
-    if (what === undefined) return;
-    assert.ok(performance.now() < endMs, what);
-    await pause(20);
-  }
-}
-
 function active(kinesis: KinesisClient, StreamName: string): Promise<void> {
   return until(async () => {
     const { StreamDescriptionSummary } = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName }));
-    return StreamDescriptionSummary!.StreamStatus === 'ACTIVE' ? undefined : `${StreamName} is not active`;
-  });
+    return StreamDescriptionSummary!.StreamStatus === 'ACTIVE' || `${StreamName} is not active`;
+  }, DONE_MS_MAX);
 }
 
 async function allOf(output: string, count: number): Promise<Processed[]> {
@@ -210,8 +200,8 @@ async function allOf(output: string, count: number): Promise<Processed[]> {
 function processedAtLeast(output: string, count: number): Promise<void> {
   return until(async () => {
     const different = new Set((await linesOf(output)).map(({ text }) => text)).size;
-    return different >= count ? undefined : `${different} of ${count} records were processed`;
-  });
+    return different >= count || `${different} of ${count} records were processed`;
+  }, DONE_MS_MAX);
 }
 
 /** A line that a kill cut short was not processed. */
@@ -238,8 +228,8 @@ async function parentsEnded(path: string, stream: string): Promise<void> {
         ({ checkpoint, shardId }) => checkpoint.kind === 'end' && parents.has(shardId),
       );
       const isOver = parents.size >= 3 && ended.length === parents.size;
-      return isOver ? undefined : `${ended.length} of ${parents.size} parents are consumed`;
-    });
+      return isOver || `${ended.length} of ${parents.size} parents are consumed`;
+    }, DONE_MS_MAX);
   } finally {
     store.close();
   }

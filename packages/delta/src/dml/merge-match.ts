@@ -23,6 +23,7 @@ export interface MergeFiles {
 export interface MergeRows {
   /** As in row-changes.ts; undefined where no row of the table can be affected. */
   readonly hits?: string;
+  /** As in row-changes.ts. */
   readonly mayRepeat?: boolean;
   readonly inserted?: string;
 }

@@ -53,39 +53,38 @@ function conjuncts(tree: ExpressionTree): ExpressionTree[] {
   return (tree['children'] as ExpressionTree[]).flatMap(conjuncts);
 }
 
-/** Which relation a column is of; undefined for what can't be told, such as a lambda's parameter. */
-export function sideOf(
+/** A column that a condition refers to. */
+interface Reference {
+  readonly side: 'source' | 'target';
+  /** Without the alias: the column, then members. */
+  readonly path: ColumnPath;
+}
+
+/** Undefined for what can't be told, such as a lambda's parameter. */
+export function resolve(
   names: readonly string[],
   plan: CompiledMerge,
   attempt: Attempt,
-): 'source' | 'target' | undefined {
-  const [first = ''] = names;
+): Reference | undefined {
+  const [first = '', ...members] = names;
   const lower = first.toLowerCase();
   const isIn = {
     target: fieldNamed(attempt.state.schema, first) !== undefined,
-    source: plan.source.columns.some(({ name }) => name.toLowerCase() === lower),
+    source: sourceColumn(first, plan) !== undefined,
   };
   const aliases = { target: plan.targetAlias.toLowerCase(), source: plan.sourceAlias.toLowerCase() };
-  if (names.length > 1 && !isIn.target && !isIn.source) {
-    if (lower === aliases.target) return 'target';
-    if (lower === aliases.source) return 'source';
+  if (members.length > 0 && !isIn.target && !isIn.source) {
+    if (lower === aliases.target) return { side: 'target', path: members };
+    if (lower === aliases.source) return { side: 'source', path: members };
   }
   if (lower === aliases.target || lower === aliases.source) return undefined;
   if (isIn.target === isIn.source) return undefined;
-  return isIn.target ? 'target' : 'source';
+  return { side: isIn.target ? 'target' : 'source', path: names };
 }
 
-/** The source's column that a reference to it means as a whole; undefined for a member of a struct. */
-export function sourceColumn(
-  names: readonly string[],
-  { source, sourceAlias }: CompiledMerge,
-): SourceColumn | undefined {
-  const of = (name: string | undefined): SourceColumn | undefined =>
-    source.columns.find((column) => column.name.toLowerCase() === name?.toLowerCase());
-  const [first, second, ...others] = names;
-  if (second === undefined) return of(first);
-  const isAlias = of(first) === undefined && first?.toLowerCase() === sourceAlias.toLowerCase();
-  return isAlias && others.length === 0 ? of(second) : undefined;
+export function sourceColumn(name: string, { source }: CompiledMerge): SourceColumn | undefined {
+  const lower = name.toLowerCase();
+  return source.columns.find((column) => column.name.toLowerCase() === lower);
 }
 
 function sidesOf(
@@ -96,7 +95,8 @@ function sidesOf(
   const found = new Set<string | undefined>();
   walk(tree, (node) => {
     if (node.class === 'LAMBDA') found.add(undefined);
-    if (node.class === 'COLUMN_REF') found.add(sideOf(node['column_names'] as string[], plan, attempt));
+    if (node.class === 'COLUMN_REF')
+      found.add(resolve(node['column_names'] as string[], plan, attempt)?.side);
   });
   if (found.has(undefined)) return 'unknown';
   if (found.size === 2) return 'both';
@@ -117,14 +117,15 @@ async function keyPredicate(
   const [column, value] = isTarget(left) ? [left, right] : isTarget(right) ? [right, left] : [];
   if (column === undefined || value === undefined || sidesOf(value, plan, attempt) !== 'source')
     return unknown();
-  const names = column['column_names'] as string[];
-  const isQualified = names.length > 1 && fieldNamed(attempt.state.schema, names[0] ?? '') === undefined;
-  const path = isQualified ? names.slice(1) : names;
-  const own =
-    value.class === 'COLUMN_REF' ? sourceColumn(value['column_names'] as string[], plan) : undefined;
-  const alias = quoteIdentifier(plan.sourceAlias);
-  const sql = own === undefined ? await sqlOf(session, value) : `${alias}.${quoteIdentifier(own.name)}`;
-  return valuesPredicate(session, path, { sql, sqlType: own?.sqlType, plan });
+  const referred = (tree: ExpressionTree): ColumnPath =>
+    resolve(tree['column_names'] as string[], plan, attempt)?.path ?? [];
+  const [name = '', ...members] = value.class === 'COLUMN_REF' ? referred(value) : [];
+  const own = members.length === 0 ? sourceColumn(name, plan) : undefined;
+  const sql =
+    own === undefined
+      ? await sqlOf(session, value)
+      : `${quoteIdentifier(plan.sourceAlias)}.${quoteIdentifier(own.name)}`;
+  return valuesPredicate(session, referred(column), { sql, sqlType: own?.sqlType, plan });
 }
 
 async function valuesPredicate(

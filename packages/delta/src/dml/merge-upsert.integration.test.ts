@@ -180,3 +180,11 @@ describe('positions that the engine gathers', () => {
     assert.equal(many.get(1)?.size, 46_666);
   });
 });
+
+describe('the number of rows that the engine expects', () => {
+  it('is that of a scan, and a number for everything else', async () => {
+    const of = (sql: string): Promise<number> => engine.session((session) => session.estimatedRows(sql));
+    assert.equal(await of('SELECT i * 2 FROM range(5000) AS t(i)'), 5000);
+    assert.ok((await of('SELECT 1')) >= 0);
+  });
+});

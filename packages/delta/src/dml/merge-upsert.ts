@@ -10,7 +10,7 @@ import { isLocal } from '../store/object-store.ts';
 import type { DataFiles } from '../write/data-files.ts';
 import { writeRules } from '../write/prepare.ts';
 import { type CompiledMerge, insertedRows, type MergePlan } from './merge-clauses.ts';
-import { sideOf, sourceColumn } from './merge-prune.ts';
+import { resolve, sourceColumn } from './merge-prune.ts';
 import type { MergeRequest } from './merge-request.ts';
 import type { SourceRows } from './merge-source.ts';
 import { writeNewRows } from './new-files.ts';
@@ -56,9 +56,10 @@ export function isUpsert(attempt: Attempt, merge: CompiledMerge, { clauses }: Me
 function keepsKeys(attempt: Attempt, merge: CompiledMerge): boolean {
   const { state } = attempt;
   return merge.on.columns.every((names) => {
-    const side = sideOf(names, merge, attempt);
-    if (side !== 'source') return side === 'target';
-    const column = sourceColumn(names, merge);
+    const reference = resolve(names, merge, attempt);
+    if (reference?.side !== 'source') return reference?.side === 'target';
+    const [name = '', ...members] = reference.path;
+    const column = members.length === 0 ? sourceColumn(name, merge) : undefined;
     const field = column === undefined ? undefined : fieldNamed(state.schema, column.name);
     return (
       field !== undefined &&

@@ -41,7 +41,10 @@ export interface RowChanges {
   readonly hits?: string | undefined;
   /** Whether the hits carry their rows, or `updatedRows` has them; otherwise `updated` computes them. */
   readonly carried: boolean;
-  /** Gives a SELECT of the schema's columns of the updated rows, where no file has to be read for them. */
+  /**
+   * Gives a SELECT of the schema's columns of the updated rows, where no file has to be read for them; undefined where
+   * `written` has them all.
+   */
   readonly updatedRows?: (() => Promise<string | undefined>) | undefined;
   /**
    * How an updated row is computed where it isn't carried: the value of each column over the aliases `target` and `hit`

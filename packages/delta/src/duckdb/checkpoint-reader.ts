@@ -202,7 +202,7 @@ class CheckpointSource {
   }
 
   /**
-   * Whole row groups, since a part of one costs nearly what all of it does; the last range has no end, since, whatever a
+   * Whole row groups, since a part of one costs nearly what all of it does; the last ranges have no end, since, whatever a
    * damaged file says of its row groups, no row of it is passed over.
    */
   async #findRows(): Promise<void> {
@@ -218,16 +218,13 @@ class CheckpointSource {
     for (const [, rows, isSmall] of groups) {
       const start = to;
       to += Number(rows);
-      if (isSmall === true) {
-        if (smallRows.at(-1)?.[1] === start) smallRows.push([smallRows.pop()?.[0] ?? start, to]);
-        else smallRows.push([start, to]);
-      }
+      if (isSmall === true) addRange(smallRows, [start, to]);
       if (to - from < WINDOW_ROWS) continue;
       windows.push([from, to]);
       from = to;
     }
     windows.push([from, Infinity]);
-    if (to === 0) smallRows.push([0, Infinity]);
+    addRange(smallRows, [to, Infinity]);
     this.#windows = windows;
     this.#smallRows = smallRows;
   }
@@ -304,6 +301,13 @@ async function readPacked(result: DuckDBResult): Promise<Packed | undefined> {
     found.push({ at: Number(row.at), block });
   }
   return { blocks: found.toSorted((a, b) => a.at - b.at).map(({ block }) => block), totals };
+}
+
+/** Joins it with the last one where they meet. */
+function addRange(ranges: RowRange[], [from, to]: RowRange): void {
+  const last = ranges.at(-1);
+  if (last?.[1] === from) ranges[ranges.length - 1] = [last[0], to];
+  else ranges.push([from, to]);
 }
 
 function isWithin([from, to]: RowRange): string {

@@ -44,7 +44,8 @@ export class DuckDbSession implements SqlSession {
   async estimatedRows(sql: string): Promise<number> {
     const [row] = await this.rows(`EXPLAIN (FORMAT json) ${sql}`);
     const [root] = JSON.parse(String(row?.[1])) as { extra_info?: Record<string, unknown> }[];
-    return Number(root?.extra_info?.['Estimated Cardinality'] ?? 0);
+    const rows = Number(root?.extra_info?.['Estimated Cardinality']);
+    return Number.isFinite(rows) ? rows : 0;
   }
 
   async *stream(sql: string): AsyncGenerator<ColumnBatch, void, undefined> {

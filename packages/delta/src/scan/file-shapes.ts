@@ -16,13 +16,8 @@ import type { Engine } from '../engine.ts';
 import type { DataType, StructField, StructType } from '../schema/types.ts';
 import { someType } from '../schema/types.ts';
 import type { TableState } from '../snapshot/table-state.ts';
-import { quotePath } from './quote.ts';
+import { FooterFacts } from './footer-facts.ts';
 import type { ScanColumn } from './scan-columns.ts';
-
-/** Files whose shape is remembered, by engine; then all are forgotten. */
-const FILES_MAX = 100_000;
-/** Files that one statement looks into. */
-const FILES_AT_ONCE_MAX = 2_000;
 
 /** An element of a Parquet file's schema. */
 interface Element {
@@ -39,7 +34,7 @@ export async function columnsByFile(
   { columns, paths }: { columns: readonly ScanColumn[]; paths: readonly string[] },
 ): Promise<readonly (readonly ScanColumn[])[] | undefined> {
   if (!mayDiffer(state) || engine.session === undefined || paths.length === 0) return undefined;
-  const shapes = await shapesOf(engine, paths);
+  const shapes = await SHAPES.of(engine, paths);
   const mode = mappingMode(state);
   const made = new Map<Element, readonly ScanColumn[]>();
   return paths.map((path) => {
@@ -77,34 +72,13 @@ function isStruct(type: DataType): boolean {
   return typeof type !== 'string' && type.type === 'struct';
 }
 
-class ShapeCache {
-  readonly byPath = new Map<string, Element>();
-  /** So that files of one shape share it. */
-  readonly byText = new Map<string, Element>();
-}
-
-const caches = new WeakMap<Engine, ShapeCache>();
-
-async function shapesOf(engine: Engine, paths: readonly string[]): Promise<ReadonlyMap<string, Element>> {
-  const known = caches.get(engine);
-  const isFull = known !== undefined && known.byPath.size + paths.length > FILES_MAX;
-  const cache = known === undefined || isFull ? new ShapeCache() : known;
-  caches.set(engine, cache);
-  const wanted = [...new Set(paths)].filter((path) => !cache.byPath.has(path));
-  for (let at = 0; at < wanted.length; at += FILES_AT_ONCE_MAX) {
-    const files = wanted.slice(at, at + FILES_AT_ONCE_MAX).map(quotePath);
-    const element = 'struct_pack(n := name, i := field_id, r := repetition_type, c := num_children)';
-    const sql =
-      `SELECT file_name, CAST(to_json(list(${element} ORDER BY column_id)) AS VARCHAR) ` +
-      `FROM parquet_schema([${files.join(', ')}]) GROUP BY file_name`;
-    for (const [path, text] of (await engine.session?.((session) => session.rows(sql))) ?? []) {
-      const shape = cache.byText.get(String(text)) ?? parsedShape(String(text));
-      cache.byText.set(String(text), shape);
-      cache.byPath.set(String(path), shape);
-    }
-  }
-  return cache.byPath;
-}
+const ELEMENT = 'struct_pack(n := name, i := field_id, r := repetition_type, c := num_children)';
+const SHAPES = new FooterFacts<Element>(
+  (files) =>
+    `SELECT file_name, CAST(to_json(list(${ELEMENT} ORDER BY column_id)) AS VARCHAR) ` +
+    `FROM parquet_schema(${files}) GROUP BY file_name`,
+  parsedShape,
+);
 
 interface FlatElement {
   readonly n: string;

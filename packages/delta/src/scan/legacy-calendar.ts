@@ -10,7 +10,8 @@ import type { Engine } from '../engine.ts';
 import { DeltaError } from '../errors.ts';
 import type { AddFile } from '../log/actions.ts';
 import { type DataType, someType } from '../schema/types.ts';
-import { quotePath, quoteText } from './quote.ts';
+import { FooterFacts } from './footer-facts.ts';
+import { quoteText } from './quote.ts';
 import type { ScanColumn } from './scan-columns.ts';
 
 /** Columns of a kind that a file has in the legacy calendar. */
@@ -19,10 +20,17 @@ export interface LegacyColumns {
   readonly timestamps: boolean;
 }
 
-/** Of statistics: a day up to 1582, and a moment before 1900, until when time zones differ too. */
+/** Each kind is one object, by which files that are alike are known. */
+const LEGACY_COLUMNS: readonly LegacyColumns[] = [
+  { dates: true, timestamps: true },
+  { dates: true, timestamps: false },
+  { dates: false, timestamps: true },
+];
+
+/** In statistics: a day up to 1582, the same of a moment, and a moment before 1900, until when time zones differ too. */
 const OLD_DAY = /"(?:-\d+|0\d{3}|1[0-4]\d\d|15[0-7]\d|158[0-2])-\d\d-\d\d"/;
-const OLD_MOMENT = /"(?:-\d+|0\d{3}|1[0-8]\d\d)-\d\d-\d\d[T ]/;
-const OLD_ENOUGH_FOR_ALL = /"(?:-\d+|0\d{3}|1[0-4]\d\d|15[0-7]\d|158[0-2])-\d\d-\d\d[T ]/;
+const OLD_MOMENT = /"(?:-\d+|0\d{3}|1[0-4]\d\d|15[0-7]\d|158[0-2])-\d\d-\d\d[T ]/;
+const MOMENT_BEFORE_1900 = /"(?:-\d+|0\d{3}|1[0-8]\d\d)-\d\d-\d\d[T ]/;
 
 /** Marks in a Parquet file's metadata (Spark: `ParquetWriteSupport`, `DataSourceUtils`). */
 const MARKS = {
@@ -32,8 +40,17 @@ const MARKS = {
   zone: 'org.apache.spark.timeZone',
 } as const;
 const UTC_NAMES = new Set(['UTC', 'Etc/UTC', 'GMT', 'Z', '+00:00']);
-/** Files that one statement looks into. */
-const FILES_AT_ONCE_MAX = 2_000;
+
+type Marks = ReadonlyMap<string, string>;
+
+const FOOTER_MARKS = new FooterFacts<Marks>(
+  (files) =>
+    `SELECT file_name, CAST(to_json(list([decode(key), decode(value)] ORDER BY key)) AS VARCHAR) ` +
+    `FROM parquet_kv_metadata(${files}) WHERE key IN (${Object.values(MARKS)
+      .map((key) => `encode(${quoteText(key)})`)
+      .join(', ')}) GROUP BY file_name`,
+  (text) => new Map(JSON.parse(text) as [string, string][]),
+);
 
 /**
  * By the index of a file, what it has in the legacy calendar; files that have nothing are left out. Throws
@@ -50,18 +67,21 @@ export async function legacyColumns(
   const has = (kind: DataType): boolean => types.some((type) => someType(type, (each) => each === kind));
   const kinds = { date: has('date'), timestamp: has('timestamp') };
   if (engine.session === undefined || !(kinds.date || kinds.timestamp)) return found;
-  const suspects = [...files.keys()].filter((at) => mayBeOld(files[at]?.stats, kinds));
+  const suspects = files.flatMap((file, at) => {
+    const age = ageOf(file.stats ?? '', kinds);
+    return age === undefined ? [] : [{ file, at, age, path: paths[at] ?? '' }];
+  });
   if (suspects.length === 0) return found;
-  const marks = await marksOf(
+  const marks = await FOOTER_MARKS.of(
     engine,
-    suspects.map((at) => paths[at] ?? ''),
+    suspects.map(({ path }) => path),
   );
-  for (const at of suspects) {
-    const own = marks.get(paths[at] ?? '');
-    const legacy = own === undefined ? undefined : legacyOf(own, kinds, files[at] as AddFile);
+  for (const { file, at, age, path } of suspects) {
+    const own = marks.get(path);
+    const legacy = own === undefined ? undefined : legacyOf(own, age, file);
     if (legacy === undefined) continue;
     if (types.some((type) => typeof type !== 'string' && isDated(type))) {
-      throw refused(files[at] as AddFile, 'days within structs, lists or maps');
+      throw refused(file, 'days within structs, lists or maps');
     }
     found.set(at, legacy);
   }
@@ -73,12 +93,11 @@ export function legacyVariants(): (
   columns: readonly ScanColumn[],
   legacy: LegacyColumns | undefined,
 ) => readonly ScanColumn[] {
-  const made = new Map<string, Map<readonly ScanColumn[], readonly ScanColumn[]>>();
+  const made = new Map<LegacyColumns, Map<readonly ScanColumn[], readonly ScanColumn[]>>();
   return (columns, legacy) => {
     if (legacy === undefined) return columns;
-    const kind = `${legacy.dates} ${legacy.timestamps}`;
-    const known = made.get(kind) ?? new Map<readonly ScanColumn[], readonly ScanColumn[]>();
-    made.set(kind, known);
+    const known = made.get(legacy) ?? new Map<readonly ScanColumn[], readonly ScanColumn[]>();
+    made.set(legacy, known);
     const variant = known.get(columns) ?? columns.map((column) => inLegacyCalendar(column, legacy));
     known.set(columns, variant);
     return variant;
@@ -129,55 +148,35 @@ function shiftSql(days: string): string {
   return `CASE ${branches.join(' ')} ELSE error('a day before the year 1 in the legacy calendar of Spark') END`;
 }
 
-function mayBeOld(
-  stats: string | null | undefined,
+/** How old the moments of a file are, where it may have days or moments that calendars differ in. */
+interface Age {
+  readonly hasOldMoment: boolean;
+  readonly hasMomentBefore1900: boolean;
+}
+
+function ageOf(
+  stats: string,
   kinds: { readonly date: boolean; readonly timestamp: boolean },
-): boolean {
-  if (typeof stats !== 'string') return false;
-  return (kinds.date && OLD_DAY.test(stats)) || (kinds.timestamp && OLD_MOMENT.test(stats));
+): Age | undefined {
+  const hasMomentBefore1900 = kinds.timestamp && MOMENT_BEFORE_1900.test(stats);
+  if (!hasMomentBefore1900 && !(kinds.date && OLD_DAY.test(stats))) return undefined;
+  return { hasMomentBefore1900, hasOldMoment: hasMomentBefore1900 && OLD_MOMENT.test(stats) };
 }
 
 function isDated(type: DataType): boolean {
   return someType(type, (each) => each === 'date' || each === 'timestamp');
 }
 
-function legacyOf(
-  marks: ReadonlyMap<string, string>,
-  kinds: { readonly date: boolean; readonly timestamp: boolean },
-  file: AddFile,
-): LegacyColumns | undefined {
+function legacyOf(marks: Marks, age: Age, file: AddFile): LegacyColumns | undefined {
   const isSpark2 = Number.parseInt(marks.get(MARKS.version) ?? '3', 10) < 3;
   const dates = isSpark2 || marks.has(MARKS.dates);
   const int96 = isSpark2 || marks.has(MARKS.int96);
-  const { stats = '' } = file;
-  const hasMoments = kinds.timestamp && OLD_MOMENT.test(stats ?? '');
-  if (hasMoments && (dates || int96)) {
-    // Spark 2 doesn't tell its zone; Spark takes that of the reader then, which is UTC here.
-    const zone = marks.get(MARKS.zone) ?? 'UTC';
-    if (!UTC_NAMES.has(zone)) throw refused(file, 'moments of another time zone than UTC');
-    const areOldEnough = OLD_ENOUGH_FOR_ALL.test(stats ?? '');
-    if (areOldEnough && dates !== int96) throw refused(file, 'moments of which it says both');
-  }
-  return dates ? { dates: true, timestamps: int96 } : int96 ? { dates: false, timestamps: true } : undefined;
-}
-
-async function marksOf(
-  engine: Engine,
-  paths: readonly string[],
-): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
-  const marks = new Map<string, Map<string, string>>();
-  const keys = Object.values(MARKS).map((key) => `encode(${quoteText(key)})`);
-  for (let at = 0; at < paths.length; at += FILES_AT_ONCE_MAX) {
-    const files = paths.slice(at, at + FILES_AT_ONCE_MAX).map(quotePath);
-    const sql =
-      `SELECT file_name, decode(key), decode(value) FROM parquet_kv_metadata([${files.join(', ')}]) ` +
-      `WHERE key IN (${keys.join(', ')})`;
-    for (const [path, key, value] of (await engine.session?.((session) => session.rows(sql))) ?? []) {
-      const own = marks.get(String(path)) ?? new Map<string, string>();
-      marks.set(String(path), own.set(String(key), String(value)));
-    }
-  }
-  return marks;
+  if (!dates && !int96) return undefined;
+  // Spark 2 doesn't tell its zone; Spark takes that of the reader then, which is UTC here.
+  const isUtc = UTC_NAMES.has(marks.get(MARKS.zone) ?? 'UTC');
+  if (age.hasMomentBefore1900 && !isUtc) throw refused(file, 'moments of another time zone than UTC');
+  if (age.hasOldMoment && dates !== int96) throw refused(file, 'moments of which it says both');
+  return LEGACY_COLUMNS.find((each) => each.dates === dates && each.timestamps === int96);
 }
 
 function refused(file: AddFile, what: string): DeltaError {

@@ -1,132 +1,26 @@
 /** What DuckDB reads from tables whose files differ from the schema, against the rows that they must give. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { RowSet, writeDeletionVectors } from '../deletion-vectors/index.ts';
-import { DuckDbEngine } from '../duckdb/index.ts';
-import {
-  DeltaTable,
-  field,
-  LocalStore,
-  quoteText,
-  schemaToJson,
-  struct,
-  type StructField,
-  type StructType,
-} from '../index.ts';
+import { existsSync } from 'node:fs';
+import { after, describe, it } from 'node:test';
+import { RowSet } from '../deletion-vectors/index.ts';
+import { DeltaTable, field, struct, type StructField, type StructType } from '../index.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { compare, isNull, type Predicate } from '../skip/predicate.ts';
-import { loadState } from '../snapshot/load.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { TableState } from '../snapshot/table-state.ts';
 import { scanFiles } from './scan-files.ts';
+import {
+  close,
+  connection,
+  engine,
+  type FileSpec,
+  makeTable,
+  rows,
+  scanned,
+  store,
+} from './testing/scan-tables.ts';
 
-interface FileSpec {
-  /** A SELECT, with what follows TO … ( in the COPY. */
-  readonly rows: string;
-  readonly options?: string;
-  readonly partitionValues?: Readonly<Record<string, string | null>>;
-  readonly stats?: object;
-  readonly deleted?: RowSet;
-}
-
-interface TableSpec {
-  readonly schema: StructType;
-  readonly partitionColumns?: readonly string[];
-  readonly configuration?: Readonly<Record<string, string>>;
-  readonly features?: readonly string[];
-  readonly files: readonly FileSpec[];
-}
+after(close);
 
 describe('scans', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sluice-scan-test-'));
-  const store = new LocalStore(directory);
-  let engine: DuckDbEngine;
-  let connection: DuckDBConnection;
-  let tables = 0;
-  let uuids = 0;
-
-  before(async () => {
-    engine = await DuckDbEngine.create({ threads: 2 });
-    connection = await (await DuckDBInstance.create(':memory:', { threads: '2' })).connect();
-    await connection.run(`SET TimeZone = 'UTC'`);
-  });
-  after(async () => {
-    await engine.close();
-    connection.closeSync();
-    rmSync(directory, { recursive: true, force: true });
-  });
-
-  /** A table as another writer would leave it. */
-  async function makeTable(
-    spec: TableSpec,
-  ): Promise<{ snapshot: Snapshot; state: TableState; root: string }> {
-    const root = `t${(tables += 1)}`;
-    mkdirSync(join(directory, root, '_delta_log'), { recursive: true });
-    const io = { store, engine, root };
-    const features = spec.features ?? [];
-    const actions: object[] = [
-      {
-        protocol: {
-          minReaderVersion: 3,
-          minWriterVersion: 7,
-          readerFeatures: features,
-          writerFeatures: features,
-        },
-      },
-      {
-        metaData: {
-          id: root,
-          format: { provider: 'parquet', options: {} },
-          schemaString: schemaToJson(spec.schema),
-          partitionColumns: spec.partitionColumns ?? [],
-          configuration: spec.configuration ?? {},
-        },
-      },
-    ];
-    for (const [at, file] of spec.files.entries()) {
-      const path = join(directory, root, `f${at}.parquet`);
-      await connection.run(`COPY (${file.rows}) TO ${quoteText(path)} (FORMAT parquet${file.options ?? ''})`);
-      const [deletionVector] =
-        file.deleted === undefined ? [] : await writeDeletionVectors(io, [file.deleted], nextUuid);
-      const add = {
-        path: `f${at}.parquet`,
-        partitionValues: file.partitionValues ?? {},
-        size: statSync(path).size,
-        modificationTime: 0,
-        dataChange: true,
-        ...(file.stats === undefined ? {} : { stats: JSON.stringify(file.stats) }),
-        ...(deletionVector === undefined ? {} : { deletionVector }),
-      };
-      actions.push({ add });
-    }
-    const log = actions.map((action) => JSON.stringify(action)).join('\n');
-    writeFileSync(join(directory, root, '_delta_log', `${'0'.repeat(20)}.json`), log);
-    const table = await DeltaTable.open({ store, engine, root, now: Date.now });
-    return { snapshot: await table.snapshot(), state: await loadState(io), root };
-  }
-
-  function nextUuid(): string {
-    return `00000000-0000-4000-8000-${String((uuids += 1)).padStart(12, '0')}`;
-  }
-
-  async function rows(sql: string): Promise<unknown[]> {
-    return (await connection.runAndReadAll(sql)).getRowObjectsJson();
-  }
-
-  async function scanned(
-    snapshot: Snapshot,
-    options: { predicate?: Predicate; order?: string } = {},
-  ): Promise<unknown[]> {
-    const { sql } = await snapshot.scan(
-      options.predicate === undefined ? {} : { predicate: options.predicate },
-    );
-    return rows(`SELECT * FROM (${sql}) ORDER BY ${options.order ?? 'ALL'}`);
-  }
-
   const ids = (from: number, to: number): string =>
     `SELECT i AS id, i % 7 AS k FROM range(${from}, ${to}) AS t(i)`;
   const ID_AND_K = struct({ id: 'long', k: 'long' });
@@ -411,136 +305,6 @@ describe('scans', () => {
       },
       { s: { a: 9, b: null, c: 1 }, l: null, m: null, t: null },
     ]);
-  });
-
-  it('reads variants, in a group of columns or marked as one', async () => {
-    const group = `{metadata: '\\x01\\x01\\x00\\x01a'::BLOB, value: '\\x02\\x01\\x00\\x00\\x02\\x0C\\x01'::BLOB}`;
-    const { snapshot } = await makeTable({
-      schema: struct({
-        id: 'long',
-        v: 'variant',
-        l: { type: 'array', elementType: struct({ w: 'variant' }), containsNull: true },
-      }),
-      features: ['variantType', 'variantShredding'],
-      files: [
-        { rows: `SELECT 1 AS id, ${group} AS v, [{w: ${group}}] AS l UNION ALL SELECT 2, NULL, NULL` },
-        { rows: `SELECT 3 AS id, CAST('{"metadata": 1, "value": [true, "x"]}'::JSON AS VARIANT) AS v` },
-        // DuckDB shreds what has one form.
-        {
-          rows: `SELECT i + 10 AS id, CAST({a: i, b: 'x' || i} AS VARIANT) AS v FROM range(3) AS t(i)`,
-        },
-      ],
-    });
-    const { sql } = await snapshot.scan();
-    assert.deepEqual(
-      await rows(
-        `SELECT id, CAST(v AS JSON) AS v, CAST(l[1].w AS JSON) AS w, v IS NULL AS n FROM (${sql}) ORDER BY id`,
-      ),
-      [
-        { id: '1', v: '{"a":1}', w: '{"a":1}', n: false },
-        { id: '2', v: 'null', w: 'null', n: true },
-        { id: '3', v: '{"metadata":1,"value":[true,"x"]}', w: 'null', n: false },
-        { id: '10', v: '{"a":0,"b":"x0"}', w: 'null', n: false },
-        { id: '11', v: '{"a":1,"b":"x1"}', w: 'null', n: false },
-        { id: '12', v: '{"a":2,"b":"x2"}', w: 'null', n: false },
-      ],
-    );
-  });
-
-  it('refuses what is shredded in columns that aren’t marked as a variant, and reads what isn’t', async () => {
-    const group = `metadata: '\\x01\\x00\\x00'::BLOB, value: '\\x0C\\x01'::BLOB`;
-    for (const [members, expected] of [
-      [`${group}, typed_value: NULL::BIGINT`, '1'],
-      [`${group}, typed_value: 5`, undefined],
-      [`metadata: '\\x01\\x00\\x00'::BLOB, typed_value: {a: 1}`, undefined],
-    ] as const) {
-      const { snapshot } = await makeTable({
-        schema: struct({ v: 'variant' }),
-        features: ['variantType', 'variantShredding-preview'],
-        files: [{ rows: `SELECT {${members}} AS v` }],
-      });
-      const { sql } = await snapshot.scan();
-      const read = rows(`SELECT CAST(v AS JSON) AS v FROM (${sql})`);
-      if (expected === undefined) await assert.rejects(read, /shredded variant/);
-      else assert.deepEqual(await read, [{ v: expected }]);
-    }
-  });
-
-  describe('of files in the legacy calendar of Spark', () => {
-    const schema = struct({ id: 'integer', d: 'date', t: 'timestamp' });
-    const marks = (more: Record<string, string>): string =>
-      `, KV_METADATA {${Object.entries({ version: '4.2.0', timeZone: 'UTC', ...more })
-        .map(([key, value]) => `'org.apache.spark.${key}': '${value}'`)
-        .join(', ')}}`;
-    const legacy = { legacyDateTime: '', legacyINT96: '' };
-    const stats = { numRecords: 1, minValues: { d: '0001-01-01', t: '1500-03-01T12:00:00.000Z' } };
-    const row = (id: number, day: string): string =>
-      `SELECT ${id} AS id, DATE '${day}' AS d, TIMESTAMPTZ '${day} 12:00:00+00' AS t`;
-
-    it('gives days and moments their own names back', async () => {
-      // What Spark writes, and what it means.
-      const days = [
-        ['0000-12-30', '0001-01-01'],
-        ['1000-03-05', '1000-02-28'],
-        ['1000-03-07', '1000-03-01'],
-        ['1500-03-11', '1500-03-01'],
-        ['1582-10-14', '1582-10-04'],
-        ['1582-10-15', '1582-10-15'],
-        ['2024-02-29', '2024-02-29'],
-      ] as const;
-      const { snapshot } = await makeTable({
-        schema,
-        files: [
-          ...days.map(([day], id) => ({ rows: row(id, day), stats, options: marks(legacy) })),
-          { rows: row(90, '1500-03-11'), stats, options: marks({}) },
-          { rows: row(91, '1500-03-11'), stats },
-          {
-            rows: row(92, '1500-03-11'),
-            stats,
-            options: `, KV_METADATA {'org.apache.spark.version': '2.4.8'}`,
-          },
-          { rows: 'SELECT 93 AS id, NULL::DATE AS d, NULL::TIMESTAMPTZ AS t', stats, options: marks(legacy) },
-        ],
-      });
-      const { sql } = await snapshot.scan();
-      const texts = `strftime(d, '%Y-%m-%d') AS d, strftime(t, '%Y-%m-%d %H') AS t`;
-      assert.deepEqual(await rows(`SELECT id, ${texts} FROM (${sql}) WHERE id < 93 ORDER BY id`), [
-        ...days.map(([, day], id) => ({ id, d: day, t: `${day} 12` })),
-        { id: 90, d: '1500-03-11', t: '1500-03-11 12' },
-        { id: 91, d: '1500-03-11', t: '1500-03-11 12' },
-        { id: 92, d: '1500-03-01', t: '1500-03-01 12' },
-      ]);
-      const filter = `WHERE d < DATE '1500-03-02' AND t >= TIMESTAMPTZ '1500-03-01 00:00:00+00'`;
-      assert.deepEqual(await rows(`SELECT id FROM (${sql}) ${filter} ORDER BY id`), [{ id: 3 }, { id: 92 }]);
-    });
-
-    it('refuses what can’t be told, and only that', async () => {
-      const refused = { code: 'unsupported-feature', message: /"f0\.parquet".*legacy calendar/ };
-      const scanOf = async (file: object, of = schema): Promise<unknown> => {
-        const { snapshot } = await makeTable({ schema: of, files: [file as TableSpec['files'][number]] });
-        return snapshot.scan();
-      };
-      const rowsOf1900 = { rows: row(1, '1850-01-01') };
-      const zone = { ...legacy, timeZone: 'Europe/Berlin' };
-      const moments = { numRecords: 1, minValues: { t: '1850-01-01T12:00:00.000Z' } };
-      await assert.rejects(scanOf({ ...rowsOf1900, stats: moments, options: marks(zone) }), refused);
-      await assert.rejects(scanOf({ ...rowsOf1900, stats, options: marks({ legacyDateTime: '' }) }), refused);
-      await scanOf({ ...rowsOf1900, stats: moments, options: marks({ legacyDateTime: '' }) });
-      const today = { numRecords: 1, minValues: { d: '1890-01-01', t: '1990-01-01T12:00:00.000Z' } };
-      await scanOf({ ...rowsOf1900, stats: today, options: marks(zone) });
-      const nested = struct({ id: 'integer', s: struct({ d: 'date' }) });
-      const rowsOfStructs = `SELECT 1 AS id, {d: DATE '1500-03-11'} AS s`;
-      const nestedStats = { numRecords: 1, minValues: { s: { d: '1500-03-01' } } };
-      await assert.rejects(
-        scanOf({ rows: rowsOfStructs, stats: nestedStats, options: marks(legacy) }, nested),
-        refused,
-      );
-      const { snapshot } = await makeTable({
-        schema,
-        files: [{ rows: row(1, '0000-12-29'), stats, options: marks(legacy) }],
-      });
-      await assert.rejects(rows(`SELECT d FROM (${(await snapshot.scan()).sql})`), /before the year 1/);
-    });
   });
 
   it('reads columns called as those that DuckDB adds, and tables of partition columns only', async () => {
